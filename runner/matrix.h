@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A matrix file: what is compared, on what machine, under which loads. See kab-matrix(5). */
+#ifndef KAB_MATRIX_H
+#define KAB_MATRIX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "error.h"
+#include "metric.h"
+
+struct param {
+	char *key, *value;
+};
+
+/* Sorted by key, each key once. */
+struct params {
+	struct param *v;
+	size_t n;
+};
+
+/* Where an arm's sources come from. Exactly one of package, tree, tarball is set. */
+struct base {
+	char *package; /* Debian package, "linux-source-6.1" */
+	char *tree;    /* a git tree by path */
+	char *rev;     /* revision in @tree, default HEAD */
+	char *tarball;
+};
+
+/*
+ * One series of an arm: "name" (under kernel-patch/series), or a path to a folder of patches when it has a
+ * '/'; "name:3" takes the first three patches alone.
+ */
+struct series_ref {
+	char *name;
+	unsigned patches; /* 0: all */
+};
+
+struct arm_params { /* parameters that this arm overrides in one workload */
+	char *workload;
+	struct params params;
+};
+
+struct arm {
+	char *label;
+	struct base base;
+	struct series_ref *series;
+	size_t nseries;
+	char **config; /* config fragments: names under kernel-patch/config (no suffix) or paths */
+	size_t nconfig;
+	char *cmdline;	/* appended to the guest kernel's command line; "" if none */
+	unsigned align; /* function alignment in bytes; 0: the kernel's own */
+	char *mutation; /* "series/name": a patch of kernel-patch/series/<series>/mutations applied last */
+	struct arm_params *params;
+	size_t nparams;
+};
+
+enum executor_kind { EXECUTOR_VM, EXECUTOR_EXACT, EXECUTOR_LOCAL };
+
+struct machine {
+	unsigned cpus, nodes;
+	uint64_t memory; /* bytes */
+};
+
+enum observer_bit {
+	OBSERVE_SCHEDSTAT = 1 << 0,
+	OBSERVE_PERF_STAT = 1 << 1,
+	OBSERVE_INTERRUPTS = 1 << 2,
+	OBSERVE_VMSTAT = 1 << 3,
+};
+
+enum figure_kind { FIGURE_NONE, FIGURE_REGEX, FIGURE_JSON, FIGURE_YAML };
+struct figure { /* how an external program's figure is read off its output */
+	enum figure_kind kind;
+	char *expr; /* regex with one group, JSON pointer, YAML pointer */
+	char *name, *unit;
+	enum metric_better better;
+};
+
+struct dimension {
+	char *key;
+	char **values;
+	size_t n;
+};
+
+struct workload_spec {
+	char *name;
+	char *command; /* NULL: one of kab-workload's own; else a shell command */
+	struct figure figure;
+	bool secondary;		/* its metrics stay out of the correction: key "primary: false" */
+	struct dimension *dims; /* every parameter given, lists as given, sorted by key */
+	size_t ndims;
+};
+
+struct matrix {
+	char *name;  /* file name without folder and .yaml */
+	char *path;
+	char *text;  /* the file as read */
+	char *baseline;
+	struct arm *arms; /* in file order */
+	size_t narms;
+	enum executor_kind executor;
+	struct machine *machines; /* vm: cpus x nodes; one entry for exact and local */
+	size_t nmachines;
+	char *local_label;
+	char *share; /* vm: folder shared instead of the host's root; NULL: the root */
+	unsigned blocks, samples, warmup;
+	double precision;  /* 0: not asked for */
+	double budget_s;   /* 0: none */
+	unsigned observers; /* of enum observer_bit */
+	uint64_t seed;	    /* 0: drawn */
+	double threshold; /* 0: the executor's default */
+	struct workload_spec *workloads;
+	size_t nworkloads;
+	bool has_commands; /* some workload is a command */
+};
+
+/* NULL with "file:line:column: what, expected what" and KAB_USAGE. */
+struct matrix *matrix_read(const char *path, struct error *err);
+/* The same of text at hand; @path is the name used in messages. */
+struct matrix *matrix_parse(const char *path, const char *text, struct error *err);
+void matrix_free(struct matrix *m);
+/* The matrix as JSON, for run.json and hashes: complete and canonical (sorted keys). New reference. */
+json_t *matrix_to_json(const struct matrix *m);
+
+const struct arm *matrix_arm(const struct matrix *m, const char *label);
+const char *params_get(const struct params *p, const char *key);
+void params_set(struct params *p, const char *key, const char *value);
+void params_free(struct params *p);
+
+#endif

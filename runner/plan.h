@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * matrix -> cells -> ordered boots and samples. Everything follows from (matrix, seed): the same two give the
+ * same plan, which is what makes a run resumable.
+ *
+ * Each block boots every arm once on every machine, in an order drawn for the block. The order of cells
+ * inside a boot is drawn for each block and machine and shared by the block's arms, so that what a cell
+ * inherits from the one before it cancels in the pairing.
+ */
+#ifndef KAB_PLAN_H
+#define KAB_PLAN_H
+
+#include "matrix.h"
+
+struct cell {
+	char *id; /* "pipe/mode=process", "/cpus=4" (and "/nodes=2") appended where machines differ */
+	size_t workload; /* index into matrix->workloads */
+	size_t machine;
+	struct params params; /* the cell's own; an arm's overrides come on top when a sample runs */
+};
+
+struct plan_sample {
+	char *id; /* unique in the run and derived from position: "b003.patched.m0.s012" */
+	size_t cell;
+	unsigned seq;	/* position in the boot, from 0 */
+	bool warmup;	/* recorded, marked, never compared */
+	bool perf_stat; /* runs under perf stat: only warm-up samples do, so that no timed sample pays for it */
+};
+
+struct plan_boot {
+	char *id; /* "b003.patched.m0" */
+	unsigned block, number; /* number: position in the run from 0; names boots/<number> */
+	size_t arm, machine;
+	struct plan_sample *samples;
+	size_t nsamples;
+};
+
+struct plan {
+	const struct matrix *matrix; /* borrowed */
+	uint64_t seed;
+	struct cell *cells;
+	size_t ncells;
+	struct plan_boot *boots;
+	size_t nboots;
+	char hash[65]; /* of matrix, arms and seed: what a resumed run must agree on */
+};
+
+struct plan_options {
+	const char *only; /* fnmatch(3) glob over cell ids; NULL: all */
+	unsigned blocks;  /* 0: the matrix's */
+	bool aa;	  /* every arm becomes a copy of the baseline, labels kept */
+	uint64_t seed;	  /* 0: the matrix's, else drawn */
+};
+
+/* NULL with KAB_USAGE where nothing is left to run. @m must outlive the plan. */
+struct plan *plan_make(const struct matrix *m, const struct plan_options *opt, struct error *err);
+void plan_free(struct plan *p);
+/* Appends blocks [@p's current count, @blocks) in place; the earlier ones do not change. */
+void plan_extend(struct plan *p, unsigned blocks);
+/* Smallest two-sided p of a paired permutation test with @blocks blocks: 2 / 2^blocks, at most 1. */
+double plan_p_floor(unsigned blocks);
+/* Number of (cell, arm) comparisons of primary metrics, what Holm divides by. */
+size_t plan_primary_comparisons(const struct plan *p);
+/* Fewest blocks whose p floor lies below alpha / m. */
+unsigned plan_blocks_needed(size_t m, double alpha);
+
+#endif

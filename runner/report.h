@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Verdicts -> report.html, report.md, cover-letter.txt and the plots beside them. */
+#ifndef KAB_REPORT_H
+#define KAB_REPORT_H
+
+#include "compare.h"
+
+/*
+ * Writes <run>/report/ (or @out): report.html (one self-contained file), report.md, cover-letter.txt (ASCII, 72
+ * columns), *.svg, *.png, and the .dat files that the plots were drawn from.
+ */
+int report_write(const struct store *run, const struct comparison *c, const char *out, struct error *err);
+/* kab report ... */
+int cmd_report(int argc, char **argv);
+
+#endif

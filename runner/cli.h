@@ -42,8 +42,6 @@ int cli_parse(const struct usage *u, int argc, char **argv, struct cli_common *c
 int cli_fail(const char *verb, const struct error *err);
 /* Colours: standard output is a terminal, no --no-color, no NO_COLOR. */
 bool cli_color(const struct cli_common *c);
-/* Prints every verb's option names ("run --only"), for the test that pages and options agree. */
-
 /*
  * Progress: on a terminal one line rewritten in place, in a pipe a plain line for each stage change, with
  * --quiet nothing.

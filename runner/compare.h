@@ -65,8 +65,4 @@ json_t *comparison_to_json(const struct comparison *c);
 /* The verdict table for a terminal or a pipe; @color: ANSI colours. Caller frees. */
 char *comparison_table(const struct comparison *c, bool color, bool verbose);
 
-/* kab compare ...; kab show ... */
-int cmd_compare(int argc, char **argv);
-int cmd_show(int argc, char **argv);
-
 #endif

@@ -35,7 +35,4 @@ int kernel_build(const struct arm *arm, struct kernel *k, kernel_progress *progr
 		 struct error *err);
 void kernel_clear(struct kernel *k);
 
-/* kab kernel build|list|path|clean ...; argv[0] is "kernel". Returns an exit status. */
-int cmd_kernel(int argc, char **argv);
-
 #endif

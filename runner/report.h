@@ -10,7 +10,5 @@
  * columns), *.svg, *.png, and the .dat files that the plots were drawn from.
  */
 int report_write(const struct store *run, const struct comparison *c, const char *out, struct error *err);
-/* kab report ... */
-int cmd_report(int argc, char **argv);
 
 #endif

@@ -63,9 +63,15 @@ const char *kab_home(void);
 const char *kab_cache(void);
 
 /*
+ * The path of one of our own programs (kab-workload, kab-guest): $KAB_LIBEXEC, else beside the running
+ * executable, else the installed libexec folder. NULL: nowhere. Caller frees.
+ */
+char *kab_program(const char *name);
+
+/*
  * A child process that dies with us, in a process group of its own. @argv ends with NULL. Output of both
- * streams goes to the file @log (appended) if not NULL. Returns the wait status or -1. Interrupted (see
- * interrupt.h) means: the group is killed, -1 with KAB_INTERRUPTED.
+ * streams goes to the file @log (appended) if not NULL. Returns the wait status or -1. Interrupted
+ * (kab_interrupted) means: the group is killed, -1 with KAB_INTERRUPTED.
  */
 int run_command(const char *const argv[], const char *cwd, const char *log, struct error *err);
 /* The same, standard output captured into @out. */

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+#   make bench   from nothing to a report: packages, kernels, matrix, verdict, plots
+#   make test    everything that proves it; ends with "N passed, N failed, N skipped"
+#   make plots   the report of the newest run, or of the reference run, drawn again
+#
+# Variables: B (build folder), CC, CFLAGS, prefix, DESTDIR, MATRIX (for bench), V=1 (show commands).
+
+B	?= build
+CC	?= gcc
+CFLAGS	?= -O2 -g
+MATRIX	?= matrix/default.yaml
+prefix	?= /usr/local
+bindir	= $(prefix)/bin
+libexecdir = $(prefix)/libexec/kab
+sharedir = $(prefix)/share/kab
+mandir	= $(prefix)/share/man
+SAN	?=
+V	?= 0
+Q	= $(if $(filter 1,$(V)),,@)
+
+# ---- packages: the one list ---------------------------------------------------------------------
+# "make deps" installs these; nothing else names a package.
+
+PACKAGES_BUILD = gcc make libc6-dev pkg-config libyaml-dev libjansson-dev libgsl-dev libssl-dev
+PACKAGES_KERNEL = linux-source-6.1 bc bison flex libelf-dev cpio xz-utils patch perl rsync ccache kmod
+PACKAGES_RUN = qemu-system-x86 qemu-system-data linux-perf stress-ng hyperfine gnuplot-nox \
+	fonts-dejavu-core numactl
+PACKAGES_TEST = libcmocka-dev mandoc cppcheck git util-linux
+PACKAGES = $(PACKAGES_BUILD) $(PACKAGES_KERNEL) $(PACKAGES_RUN) $(PACKAGES_TEST)
+
+# ---- programs -----------------------------------------------------------------------------------
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+WARN	= -Wall -Wextra -Werror
+ALLCFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SAN) -Irunner -Iworkloads \
+	-DKAB_SHARE='"$(sharedir)"' -DKAB_LIBEXEC='"$(libexecdir)"' -MMD -MP
+HOSTLIBS = -ljansson -lyaml -lgsl -lgslcblas -lcrypto -lm -lpthread
+
+# The agent is PID 1 of a guest with no libraries, so these few objects are all it is made of.
+GUEST_SRC = runner/guest.c runner/jobrun.c runner/proto.c runner/error.c runner/util.c
+RUNNER_SRC = $(filter-out runner/guest%.c runner/main.c,$(wildcard runner/*.c))
+WORKLOAD_SRC = $(wildcard workloads/*.c)
+UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+GUESTTESTS = $(patsubst tests/vm/%.c,$(B)/tests/%,$(wildcard tests/vm/test_*.c))
+BENCH	= $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+
+RUNNER_OBJ = $(RUNNER_SRC:%.c=$(B)/%.o)
+GUEST_OBJ = $(GUEST_SRC:%.c=$(B)/guest/%.o)
+WORKLOAD_OBJ = $(WORKLOAD_SRC:%.c=$(B)/%.o)
+SUPPORT_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+
+# A sanitized program cannot be static; the guest's own programs always are, so those stay plain.
+GUEST_CFLAGS = $(filter-out $(SAN),$(ALLCFLAGS))
+WORKLOAD_LINK = $(if $(SAN),$(SAN),-static)
+
+all: $(B)/kab $(B)/kab-guest $(B)/kab-workload
+
+$(B)/kab: $(B)/runner/main.o $(RUNNER_OBJ)
+	$(Q)echo "  LINK    $@"
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOSTLIBS)
+
+$(B)/kab-guest: $(GUEST_OBJ)
+	$(Q)echo "  LINK    $@"
+	$(Q)$(CC) -static $(LDFLAGS) -o $@ $^ -ljansson -lpthread
+
+$(B)/kab-workload: $(WORKLOAD_OBJ)
+	$(Q)echo "  LINK    $@"
+	$(Q)$(CC) $(WORKLOAD_LINK) $(LDFLAGS) -o $@ $^ -lpthread -lm
+
+$(B)/guest/%.o: %.c
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  CC      $<"
+	$(Q)$(CC) $(GUEST_CFLAGS) -c -o $@ $<
+
+$(B)/%.o: %.c
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  CC      $<"
+	$(Q)$(CC) $(ALLCFLAGS) -Itests/unit -c -o $@ $<
+
+$(B)/tests/test_%: $(B)/tests/unit/test_%.o $(SUPPORT_OBJ) $(RUNNER_OBJ)
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  LINK    $@"
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ -lcmocka $(HOSTLIBS)
+
+$(B)/tests/test_%: $(B)/tests/vm/test_%.o $(SUPPORT_OBJ) $(RUNNER_OBJ)
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  LINK    $@"
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ -lcmocka $(HOSTLIBS)
+
+$(B)/bench/%: $(B)/tests/bench/%.o $(SUPPORT_OBJ) $(RUNNER_OBJ)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(HOSTLIBS)
+
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+unit: all $(UNIT)
+guesttests: all $(GUESTTESTS)
+
+.PHONY: all unit guesttests

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kab: a table of verbs. Each lives in a file of its own, cmd_<verb>.c. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "error.h"
+#include "util.h"
+
+#ifndef KAB_VERSION
+#define KAB_VERSION "0.1"
+#endif
+
+static const struct {
+	const char *name, *summary;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "run", "run or continue a benchmark matrix", cmd_run },
+	{ "compare", "verdicts: each arm against the baseline", cmd_compare },
+	{ "report", "regenerate the report and its plots", cmd_report },
+	{ "show", "what was measured, down to one sample", cmd_show },
+	{ "schedstat", "the difference of two /proc/schedstat captures, by name", cmd_schedstat },
+	{ "kernel", "build, list, find and clean kernels", cmd_kernel },
+};
+
+static void print_usage(FILE *to)
+{
+	fputs("usage: kab <verb> [options]\n\n"
+	      "Tells what a patch series does to a kernel, and how sure that is.\n\n",
+		to);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("\nkab <verb> --help tells a verb's options; kab(1) is the manual.\n", to);
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	/* The second one ends us at once; children die with us. */
+	if (kab_interrupted)
+		_exit(KAB_INTERRUPTED);
+	kab_interrupted = 1;
+}
+
+static void install_handlers(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal }; /* no SA_RESTART: waits must notice */
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN); /* a guest that died shows as an error of write */
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_usage(stderr);
+		return KAB_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		print_usage(stdout);
+		return KAB_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("kab " KAB_VERSION);
+		return KAB_OK;
+	}
+	install_handlers();
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "kab: '%s' is no verb of kab; see kab --help\n", argv[1]);
+	return KAB_USAGE;
+}

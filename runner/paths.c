@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Where things lie: the project's data, the cache, our own programs. */
+#include "util.h"
+
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef KAB_SHARE
+#define KAB_SHARE "/usr/local/share/kab"
+#endif
+#ifndef KAB_LIBEXEC
+#define KAB_LIBEXEC "/usr/local/libexec/kab"
+#endif
+
+static bool is_dir(const char *folder, const char *name)
+{
+	__free_char char *path = xasprintf("%s/%s", folder, name);
+	struct stat st;
+
+	return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+/* The folder of the running executable, e.g. <tree>/build. */
+static const char *own_folder(void)
+{
+	static char path[PATH_MAX];
+
+	if (!path[0]) {
+		ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+		char *slash;
+
+		path[n > 0 ? n : 0] = '\0';
+		slash = strrchr(path, '/');
+		if (slash)
+			*slash = '\0';
+	}
+	return path;
+}
+
+const char *kab_home(void)
+{
+	static char path[PATH_MAX];
+	const char *env = getenv("KAB_HOME");
+
+	if (env && *env)
+		return env;
+	if (path[0])
+		return path;
+	/* A build folder lies one or two levels (build/, build/asan/) below the source tree. */
+	snprintf(path, sizeof(path), "%s", own_folder());
+	for (int up = 0; up < 4 && path[0]; up++) {
+		char *slash;
+
+		if (is_dir(path, "kernel-patch") && is_dir(path, "matrix"))
+			return path;
+		slash = strrchr(path, '/');
+		if (!slash)
+			break;
+		*slash = '\0';
+	}
+	snprintf(path, sizeof(path), "%s", KAB_SHARE);
+	return path;
+}
+
+const char *kab_cache(void)
+{
+	static char path[PATH_MAX];
+	const char *xdg = getenv("XDG_CACHE_HOME");
+	const char *home = getenv("HOME");
+
+	/* The XDG base directory specification: a relative XDG_CACHE_HOME is to be ignored. */
+	if (xdg && xdg[0] == '/') {
+		snprintf(path, sizeof(path), "%s/kab", xdg);
+	} else {
+		struct passwd *pw = home && *home ? NULL : getpwuid(getuid());
+
+		snprintf(path, sizeof(path), "%s/.cache/kab", home && *home ? home : pw ? pw->pw_dir : "/tmp");
+	}
+	return path;
+}
+
+char *kab_program(const char *name)
+{
+	const char *env = getenv("KAB_LIBEXEC");
+	const char *folders[] = { env && *env ? env : NULL, own_folder(), KAB_LIBEXEC };
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		char *path;
+
+		if (!folders[i])
+			continue;
+		path = xasprintf("%s/%s", folders[i], name);
+		if (!access(path, X_OK))
+			return path;
+		free(path);
+	}
+	return NULL;
+}

@@ -12,12 +12,25 @@
 #include "plan.h"
 #include "sample.h"
 
+#define STORE_SCHEMA 1
+
 struct store; /* opaque; one process holds the lock of one that is open for writing */
 
 /*
- * Makes <results>/<date>-<matrix>-<id>/ with run.json (schema, matrix text and JSON, plan seed and hash, blocks,
- * options, arms, host environment, state "running"), locked for writing. @arms: array of what each arm
- * was built from (label, key, base version, patch and config hashes, config), @env: the host's.
+ * Makes <results>/<date>-<matrix>-<id>/ and in it run.json, locked for writing:
+ *
+ *   schema      STORE_SCHEMA
+ *   name        the matrix's
+ *   state       "running"; later "finished"
+ *   created, created_ns, finished, finished_ns     UTC in words, and CLOCK_REALTIME
+ *   matrix      {path (absolute), text (the file as read), json (matrix_to_json())}
+ *   plan        {seed (decimal string: 64 bits), hash, blocks, cells, boots}; more boots raise blocks and boots
+ *   options     as given: {only, aa, blocks, label}; absent keys were not given
+ *   arms        @arms: [{label, key, ...}], what each arm was built from
+ *   env         @env: the host's {kernel_release, cpu_model, cpus, memory_bytes, executor}
+ *   overhead    at the end: {wall_ns, boot_ns, job_ns, workload_ns, rest_ns, rest_share}
+ *
+ * The three JSON arguments are borrowed and may be NULL.
  */
 struct store *store_create(const char *results, const struct plan *plan, json_t *options, json_t *arms,
 			   json_t *env, struct error *err);
@@ -29,18 +42,32 @@ struct store *store_create(const char *results, const struct plan *plan, json_t 
 struct store *store_open(const char *path, bool write, size_t *torn, struct error *err);
 void store_close(struct store *s);
 
-/* Newest unfinished run under @results whose plan hash is @hash, or NULL. Caller frees. */
-char *store_find_unfinished(const char *results, const char *hash);
-/* Newest finished run under @results, else the reference run, else NULL. Caller frees. */
+/*
+ * Path of the newest run under @results whose run.json @match accepts, or NULL. Caller frees. Folders that are no
+ * runs, runs of another schema version and the reference run are passed over.
+ */
+typedef bool store_match(void *arg, const json_t *run);
+char *store_find(const char *results, store_match *match, void *arg);
+/* Newest finished run under @results, else the reference run (kab_home()/results/reference), else NULL. */
 char *store_find_newest(const char *results);
+/* State in run.json is "finished". */
+bool store_finished(const json_t *run);
+/* $KAB_RESULTS, else kab_home()/results where that can be written, else "results". Caller frees. */
+char *store_default_results(void);
 
 const char *store_path(const struct store *s);
 /* run.json, borrowed. */
 json_t *store_run(const struct store *s);
-/* Parsed back from run.json; owned by the store. */
+/*
+ * Parsed back from run.json; owned by the store. Opening a run also defines the metrics of its external figures
+ * (figures_define()).
+ */
 const struct matrix *store_matrix(const struct store *s);
 
-/* All samples in file order; a line whose id was seen before replaces nothing and is dropped. Borrowed. */
+/*
+ * All samples in file order; a line whose id was seen before replaces nothing and is dropped. Borrowed until the
+ * next store_append().
+ */
 const struct sample *store_samples(const struct store *s, size_t *n);
 bool store_has(const struct store *s, const char *sample_id);
 /* Appends and syncs. ENOSPC and the like: KAB_ENVIRONMENT, and the file is cut back to whole lines. */

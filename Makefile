@@ -26,7 +26,7 @@ PACKAGES_BUILD = gcc make libc6-dev pkg-config libyaml-dev libjansson-dev libgsl
 PACKAGES_KERNEL = linux-source-6.1 bc bison flex libelf-dev cpio xz-utils patch perl rsync ccache kmod
 PACKAGES_RUN = qemu-system-x86 qemu-system-data linux-perf stress-ng hyperfine gnuplot-nox \
 	fonts-dejavu-core numactl
-PACKAGES_TEST = libcmocka-dev mandoc cppcheck git util-linux
+PACKAGES_TEST = libcmocka-dev mandoc cppcheck bsdextrautils
 PACKAGES = $(PACKAGES_BUILD) $(PACKAGES_KERNEL) $(PACKAGES_RUN) $(PACKAGES_TEST)
 
 # ---- programs -----------------------------------------------------------------------------------
@@ -101,3 +101,68 @@ unit: all $(UNIT)
 guesttests: all $(GUESTTESTS)
 
 .PHONY: all unit guesttests
+
+# ---- what people call ---------------------------------------------------------------------------
+
+deps:
+	@missing=; for p in $(PACKAGES); do \
+		[ "$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || \
+			missing="$$missing $$p"; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" != 0 ]; then \
+		echo "These packages are missing; as root: apt-get install --no-install-recommends$$missing" >&2; \
+		exit 4; \
+	fi; \
+	echo "installing$$missing"; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+
+# The programs are made by a make of their own, so that it starts with the packages already there.
+build-all: deps
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
+
+# Exit 0 when it measured and reported, whatever the verdict (1: worse, 3: unclear).
+bench: build-all
+	$(Q)out=$$($(B)/kab run $(MATRIX)); s=$$?; [ $$s -le 1 ] || exit $$s; \
+	run=$$(printf '%s\n' "$$out" | tail -n 1); \
+	$(B)/kab compare "$$run"; s=$$?; case $$s in 0|1|3) ;; *) exit $$s ;; esac; \
+	$(B)/kab report "$$run"
+
+plots: build-all
+	$(Q)$(B)/kab report
+
+ASAN	= SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+
+$(B)/driver: tests/driver.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALLCFLAGS) -o $@ $<
+
+# Programs first, in parallel and plain and with sanitizers; then one driver runs them all in turn.
+test: build-all
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests $(B)/driver
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan $(ASAN) all unit
+	$(Q)B=$(B) tests/run
+
+test-full: build-all
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests $(B)/driver
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan $(ASAN) all unit
+	$(Q)B=$(B) KAB_TEST_FULL=1 tests/run
+
+bench-self: build-all
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) $(BENCH)
+	$(Q)for b in $(BENCH); do echo "== $$b"; $$b || exit; done
+
+install: all
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(sharedir) \
+		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5
+	install -m 755 $(B)/kab $(DESTDIR)$(bindir)/
+	install -m 755 $(B)/kab-guest $(B)/kab-workload $(DESTDIR)$(libexecdir)/
+	cp -R kernel-patch matrix plots $(DESTDIR)$(sharedir)/
+	install -m 644 docs/*.1 $(DESTDIR)$(mandir)/man1/
+	install -m 644 docs/*.5 $(DESTDIR)$(mandir)/man5/
+
+clean:
+	rm -rf $(B)
+
+.PHONY: deps build-all bench plots test test-full bench-self install clean

@@ -59,6 +59,11 @@ int sample_from_json(const json_t *o, struct sample *s, struct error *err);
 void sample_clear(struct sample *s);
 /* The metric's value, or NAN. */
 double sample_metric(const struct sample *s, const char *name);
+/* Sets or replaces it. A value that is not finite is no figure: nothing is set. */
 void sample_set_metric(struct sample *s, const char *name, double value);
+/* {buckets: [[index, count], ...], count, sum, min, max} -> @h, which is empty (all 0) before. KAB_USAGE. */
+int histogram_from_json(const json_t *o, struct histogram *h, struct error *err);
+/* An array of counts -> @s->workers. KAB_USAGE. */
+int sample_set_workers(struct sample *s, const json_t *list, struct error *err);
 
 #endif

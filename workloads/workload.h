@@ -2,15 +2,17 @@
 /*
  * What a workload is, and what the engine offers it.
  *
- * A workload is one file that ends in WORKLOAD(name) = { ... }; nothing else names it. In order:
+ * A workload is one file that ends in WORKLOAD(name) = { ... }; nothing else names it. Its
+ * functions, in the order in which they are called:
  *
- *   setup(run)        once, in the main process: reads parameters, opens what it needs, allocates
- *with run_alloc(), and says how many workers there are with run_workers() begin(worker)     once in
- *each worker, on its own thread or process, already pinned run(worker)       the load: at least
- *once after a start barrier (once more before for --warmup), so it must leave everything as it
- *found it. verify(worker) takes its place under --verify end(worker)       once in each worker
- *   report(run, v)    once, in the main process, after the timed run: own figures
- *   teardown(run)     once, in the main process
+ *   setup(run)      in the main process: reads parameters, opens and allocates, and says with
+ *                   run_workers() how many workers there are
+ *   begin(worker)   in each worker, on its own thread or process, pinned
+ *   run(worker)     the load, after a start barrier. With --warmup once more before, so it must
+ *                   leave all as it found it. With --verify verify(worker) takes its place
+ *   end(worker)     in each worker
+ *   report(run, v)  in the main process: the workload's own figures of the timed run
+ *   teardown(run)   in the main process, also after a setup that failed
  *
  * All but run are optional. The usual loop is
  *
@@ -56,14 +58,12 @@ int error_set(struct error *err, enum status status, const char *fmt, ...)
 
 enum param_kind {
 	PARAM_UINT,	/* decimal, in [min, max] */
-	PARAM_DURATION, /* "1.5", "200ms", "1s": seconds unless a unit (ns, us, ms, s) says
-			   otherwise; min, max in ns */
+	PARAM_DURATION, /* "1.5", "200ms": seconds, or a unit (ns, us, ms, s); min, max in ns */
 	PARAM_CHOICE,	/* one of choices */
 	PARAM_CPUS,	/* none, spread, compact or a list as "0,2-3" */
 };
 
-/* All parameters are given as --name value or --name=value; a choice of off and on also as --name
- * alone. */
+/* Given as --name value or --name=value; a choice of off and on also as --name alone. */
 struct param {
 	const char *name;
 	enum param_kind kind;
@@ -80,45 +80,33 @@ extern const char *const choices_off_on[], *const choices_mode[];
  * listing them; one that lists them sets another default. workers, mode and latency exist where
  * listed.
  */
-#define PARAM_DURATION_DEFAULT(dflt)                                                               \
-	{                                                                                          \
-		"duration", PARAM_DURATION, dflt, "time to run for", 1000000, 86400000000000, NULL \
-	}
-#define PARAM_OPS_DEFAULT(dflt)                                                         \
-	{                                                                               \
-		"ops", PARAM_UINT, dflt,                                                \
-			"operations of all workers together; 0: run for --duration", 0, \
-			1000000000000000, NULL                                          \
-	}
-#define PARAM_WARMUP_DEFAULT(dflt)                                                         \
-	{                                                                                  \
-		"warmup", PARAM_DURATION, dflt, "time to run for before the timed run", 0, \
-			86400000000000, NULL                                               \
-	}
-#define PARAM_PIN_DEFAULT(dflt)                                                              \
-	{                                                                                    \
-		"pin", PARAM_CPUS, dflt,                                                     \
-			"CPUs of the workers, one each, in turn: none, spread (far apart), " \
-			"compact (neighbours first) or a list",                              \
-			0, 0, NULL                                                           \
-	}
-#define PARAM_SEED_DEFAULT(dflt)                                                         \
-	{                                                                                \
-		"seed", PARAM_UINT, dflt, "start of random numbers", 0, UINT64_MAX, NULL \
-	}
-#define PARAM_WORKERS_DEFAULT(dflt)                                                  \
-	{                                                                            \
-		"workers", PARAM_UINT, dflt, "tasks that do the work", 1, 4096, NULL \
-	}
-#define PARAM_MODE_DEFAULT(dflt)                                                                   \
-	{                                                                                          \
-		"mode", PARAM_CHOICE, dflt, "workers are threads of one process, or processes", 0, \
-			0, choices_mode                                                            \
-	}
-#define PARAM_LATENCY_DEFAULT(dflt)                                                                \
-	{                                                                                          \
-		"latency", PARAM_CHOICE, dflt, "time each operation, at one clock read apiece", 0, \
-			0, choices_off_on                                                          \
+#define PARAM_DURATION_DEFAULT(dflt) \
+	PARAM_ROW("duration", PARAM_DURATION, dflt, 1000000, DAY_NS, NULL, "time to run for")
+#define PARAM_OPS_DEFAULT(dflt)                                        \
+	PARAM_ROW("ops", PARAM_UINT, dflt, 0, UINT64_C(1) << 50, NULL, \
+		"operations, of all workers together; 0: run for --duration")
+#define PARAM_WARMUP_DEFAULT(dflt) \
+	PARAM_ROW("warmup", PARAM_DURATION, dflt, 0, DAY_NS, NULL, "time to run for beforehand")
+#define PARAM_PIN_DEFAULT(dflt)                                                    \
+	PARAM_ROW("pin", PARAM_CPUS, dflt, 0, 0, NULL,                             \
+		"CPUs for the workers in turn: none, spread (far apart), compact " \
+		"(neighbours first) or a list as 0,2-3")
+#define PARAM_SEED_DEFAULT(dflt) \
+	PARAM_ROW("seed", PARAM_UINT, dflt, 0, UINT64_MAX, NULL, "start of the random numbers")
+#define PARAM_WORKERS_DEFAULT(dflt) \
+	PARAM_ROW("workers", PARAM_UINT, dflt, 1, 4096, NULL, "tasks that do the work")
+#define PARAM_MODE_DEFAULT(dflt)                                  \
+	PARAM_ROW("mode", PARAM_CHOICE, dflt, 0, 0, choices_mode, \
+		"workers are threads of one process, or processes")
+#define PARAM_LATENCY_DEFAULT(dflt)                                    \
+	PARAM_ROW("latency", PARAM_CHOICE, dflt, 0, 0, choices_off_on, \
+		"time each operation, at one clock read apiece")
+
+#define DAY_NS (UINT64_C(86400) * 1000000000)
+#define PARAM_ROW(_name, _kind, _fallback, _min, _max, _choices, _help)                          \
+	{                                                                                        \
+		.name = _name, .kind = _kind, .fallback = _fallback, .help = _help, .min = _min, \
+		.max = _max, .choices = _choices,                                                \
 	}
 
 /* A figure of the workload's own, beside those that all have. */
@@ -130,13 +118,11 @@ struct figure {
 struct run;
 struct worker;
 
-/* What a worker is for; set in setup where it is not ROLE_ACTIVE. */
+/* What a worker is for; set in setup, after run_workers(), where it is not ROLE_ACTIVE. */
 enum role {
-	ROLE_ACTIVE, /* does operations, up to its limit: its ops are the run's */
-	ROLE_SERVER, /* takes part in the operations of others, which tell it when to stop; counts
-			none */
-	ROLE_BACKGROUND, /* disturbs: worker_continues() until the last active worker is done;
-			    counts none, and its end is not the run's */
+	ROLE_ACTIVE,	 /* does operations up to its limit; its ops are the run's */
+	ROLE_SERVER,	 /* takes part in the operations of others, who tell it when to stop */
+	ROLE_BACKGROUND, /* disturbs until the last active worker is done, whose end is the run's */
 };
 
 struct workload {
@@ -154,8 +140,7 @@ struct workload {
 	void (*teardown)(struct run *run);		/* also after a failed setup */
 };
 
-/* Registers the workload that follows; pointers in a linker section, so that main.c need not know.
- */
+/* Registers the workload that follows, by a pointer in a linker section: no list names them all. */
 #define WORKLOAD(id)                                                              \
 	static const struct workload id##_workload;                               \
 	static const struct workload *const id##_entry                            \
@@ -176,9 +161,9 @@ struct latency {
  * hence 128.
  */
 struct worker {
-	uint64_t ops;	 /* operations done */
-	uint64_t limit;	 /* operations to do; the engine sets it to 0 to stop a run by time */
-	uint64_t lap_ns; /* when the operation in hand began */
+	uint64_t ops;			   /* operations done */
+	uint64_t limit;			   /* to do; the engine stores 0 to stop a run by time */
+	uint64_t lap_ns;		   /* when the operation in hand began */
 	struct latency *latency;	   /* NULL: operations are not timed */
 	uint64_t counter[WORKER_COUNTERS]; /* the workload's own; 0 at each start */
 
@@ -189,7 +174,7 @@ struct worker {
 	enum role role;
 	uint64_t random; /* state of worker_random(), from --seed and index */
 
-	/* The engine's, about the latest run. */
+	/* The engine's, about the latest run, from the barrier to the end of the loop. */
 	uint64_t start_ns, end_ns;
 	struct rusage usage;
 } __attribute__((aligned(128)));
@@ -209,15 +194,18 @@ unsigned run_choice(const struct run *run, const char *name); /* index into choi
 bool run_threads(const struct run *run);		      /* --mode thread */
 
 /*
- * Sets the number of workers, @per_process of which are threads of one process; with 1 each is a
- * process of its own, with @workers all are threads of the main process. Without this call
- * --workers and --mode rule.
+ * Sets the number of workers and makes run->worker. @per_process of them each are threads of one
+ * process: 1 gives every worker a process of its own, 0 makes all threads of the main process.
+ * @workers must be a multiple. Where the workload has a parameter workers, the engine calls this
+ * before setup with --workers and --mode (thread if there is no such parameter).
  */
 int run_workers(struct run *run, unsigned workers, unsigned per_process);
-/* Zeroed memory that all workers share, page-aligned, freed by the engine. NULL: failed, error set.
+/*
+ * Zeroed memory that all workers share, page-aligned, there until the program ends. NULL: failed,
+ * error set.
  */
 void *run_alloc(struct run *run, size_t size);
-/* Makes room for @count more open files (raises the soft limit). */
+/* Makes room for @count open files more than usual (raises the soft limit). */
 int run_open_files(struct run *run, unsigned count);
 
 /*

@@ -35,4 +35,12 @@ const struct metric *metric_table(size_t *n);
  */
 void metric_define(const struct metric *m);
 
+/*
+ * The smallest difference of a difference-scale metric that means anything, in the metric's unit; 0 where only
+ * the baseline's size can tell. A relative threshold alone would call 0.0001 against 0.0002 interrupts an
+ * operation a doubling. One event in a thousand operations costs a thousandth of such an event, a few
+ * nanoseconds for an interrupt or a switch: less than any threshold of the rates it would show in.
+ */
+double metric_floor(const struct metric *m);
+
 #endif

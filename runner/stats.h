@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Samples of one boot of one arm. */
+/* Samples of one boot of one arm; all finite. */
 struct group {
 	const double *v;
 	size_t n;
@@ -22,39 +22,59 @@ struct pair {
 };
 
 struct estimate {
-	double effect;	  /* ratio scale: arm / baseline; difference: arm - baseline */
-	double lo, hi;	  /* 95 % (1 - alpha) interval of it */
-	double p;	  /* two-sided, unadjusted */
-	double p_floor;	  /* the smallest p these blocks could have given */
-	double detectable; /* smallest true effect, as |ratio - 1| or |difference|, found with 80 % power at alpha */
-	double boot_sd;	  /* sd between blocks of the paired effect (log scale for ratios) */
-	double base_median, arm_median;
-	size_t blocks, samples; /* used */
-	size_t outliers;	/* beyond 1.5 IQR within their arm, kept and counted */
-	bool constant;		/* both sides never varied */
+	double effect;	   /* ratio scale: arm / baseline; difference: arm - baseline */
+	double lo, hi;	   /* interval of level 1 - alpha; NAN where there is none (one block) */
+	double p;	   /* two-sided, unadjusted */
+	double p_floor;	   /* the smallest p these blocks could have given */
+	double detectable; /* smallest true effect, as |ratio - 1| or |difference|, found with 80 % power
+			    * at alpha / comparisons; INFINITY below the p floor; NAN: one block */
+	double boot_sd;	   /* sd of one block's effect (log scale for ratios); NAN: one block */
+	double base_median, arm_median; /* of all samples */
+	size_t blocks, samples;		/* used; unpaired: boots of the smaller side */
+	size_t outliers;		/* beyond 1.5 IQR within their arm, kept and counted */
+	bool constant;			/* both sides never varied */
 };
 
 struct stats_options {
-	bool ratio;   /* logs of positive values; else differences */
-	double alpha; /* 0.05 */
-	unsigned resamples; /* 0: default */
-	uint64_t seed;
+	bool ratio;	    /* logs of positive values; else differences */
+	double alpha;	    /* 0.05 */
+	size_t comparisons; /* that alpha is shared by, for estimate.detectable; 0 is 1 */
 };
 
-/* 0, or -1 when there is nothing to estimate (no block with both sides; a ratio of values <= 0). */
+/*
+ * Compares within blocks. The location of a boot is the Hodges-Lehmann estimate of its samples; a block's effect is
+ * the difference of its two boots; the estimate is Hodges-Lehmann's over blocks, p is Wilcoxon's
+ * signed-rank test with its exact permutation distribution, and the interval inverts that test (order statistics
+ * of the Walsh averages; Tukey 1949), so that the two agree. Fewer than 6 blocks cannot reach 95 % that way and get
+ * Student's t over blocks.
+ *
+ * Returns 0, or -1 when there is nothing to estimate (no block with both sides; a ratio of values <= 0).
+ */
 int stats_compare(const struct pair *pairs, size_t n, const struct stats_options *opt, struct estimate *e);
-/* Boots measured apart (two local runs): no pairing; groups are boots of each side. */
+/*
+ * Boots measured apart (two local runs): no pairing; groups are boots of each side. Hodges-Lehmann shift, rank-sum
+ * test and its inversion; Welch's t where there are too few boots for 1 - alpha.
+ */
 int stats_compare_unpaired(const struct group *base, size_t nbase, const struct group *arm, size_t narm,
 			   const struct stats_options *opt, struct estimate *e);
 /* Holm 1979 step-down; @p is replaced by adjusted values (NAN stays out). */
 void stats_holm(double *p, size_t n);
-/* Benjamini & Hochberg 1995. */
+/* Benjamini & Hochberg 1995; NAN stays out. */
 void stats_bh(double *p, size_t n);
-/* Blocks needed so that @detectable shrinks to @effect, from the spread between blocks. 0: cannot be told. */
+/*
+ * Smallest effect, as |ratio - 1| or |difference|, that @blocks paired blocks find with 80 % power at
+ * @alpha / @comparisons when one block's effect has the standard deviation @sd (of logs for ratios).
+ * INFINITY where no data could.
+ */
+double stats_detectable(size_t blocks, double sd, double alpha, size_t comparisons, bool ratio);
+/* Fewest blocks in all for which that is @effect or less. 0: cannot be told, or more than 10000. */
 unsigned stats_blocks_needed(const struct estimate *e, double effect, double alpha, size_t comparisons, bool ratio);
-/* Spearman's rho of value against position and its two-sided p: a drift inside a boot. */
+/*
+ * Spearman's rho of value against position and its two-sided p: a drift inside a boot. All permutations up
+ * to 7 values, Student's t beyond; 0 and p = 1 where nothing varies.
+ */
 double stats_drift(const double *v, size_t n, double *p);
-/* Clopper-Pearson 95 % interval of k out of n. */
+/* Clopper-Pearson interval of level 1 - @alpha of k out of n; 0 and 1 for n = 0. */
 void stats_proportion(size_t k, size_t n, double alpha, double *lo, double *hi);
 
 #endif

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Estimates of an effect from boots.
+ *
+ * Why no bootstrap. With few blocks, resampling them (and samples inside them) under-covers:
+ * nominal 95 % intervals held the truth in 84-87 % of simulations with 5 blocks and 91-92 % with 10
+ * (percentile, boots and samples varying by 4 % each; bimodal and heavy-tailed boots alike), and
+ * bootstrap-t held at 10 but gave intervals half as wide again at 5. Student's t over blocks held
+ * 94-96 % at 3 to 5, and the inverted signed-rank test 94-97 % from 6 on, with no random number in
+ * it. What samples add to the uncertainty is in the spread between blocks already, since each
+ * block's effect is made of its samples. tests/bench/sim_verdicts.c repeats this on what is here.
+ *
+ * The location inside a boot is Hodges-Lehmann, too: as good as the mean for normal samples (the
+ * median is 4 % worse), and better than it where one sample in ten is an outlier.
+ */
+#include "stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gsl/gsl_cdf.h>
+#include <gsl/gsl_permutation.h>
+#include <gsl/gsl_sort.h>
+#include <gsl/gsl_statistics.h>
+
+#include "rank.h"
+#include "util.h"
+
+/* Pairwise means of n values, each with itself too, sorted. Caller frees. */
+static double *walsh_averages(const double *v, size_t n, size_t *count)
+{
+	double *w = xcalloc(n * (n + 1) / 2, sizeof(*w));
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = i; j < n; j++)
+			w[k++] = v[i] + (v[j] - v[i]) / 2;
+	gsl_sort(w, 1, k);
+	*count = k;
+	return w;
+}
+
+static double hodges_lehmann(const double *v, size_t n)
+{
+	size_t count;
+	double *w = walsh_averages(v, n, &count);
+	double median = gsl_stats_median_from_sorted_data(w, 1, count);
+
+	free(w);
+	return median;
+}
+
+static int boot_location(const struct group *g, bool ratio, double *location)
+{
+	double *v = xcalloc(g->n, sizeof(*v));
+	int ret = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		if (!isfinite(g->v[i]) || (ratio && g->v[i] <= 0))
+			ret = -1;
+		v[i] = ratio ? log(g->v[i]) : g->v[i];
+	}
+	if (!ret)
+		*location = hodges_lehmann(v, g->n);
+	free(v);
+	return ret;
+}
+
+/* What is told of one arm's samples, whatever boots they came from. */
+struct side {
+	double median;
+	size_t n, outliers;
+	bool constant;
+};
+
+static struct side describe_side(const struct group *g, size_t ngroups)
+{
+	double *all = NULL, q1, q3;
+	struct side s = {};
+
+	for (size_t i = 0; i < ngroups; i++) {
+		all = xrealloc_array(all, s.n + g[i].n, sizeof(*all));
+		memcpy(all + s.n, g[i].v, g[i].n * sizeof(*all));
+		s.n += g[i].n;
+	}
+	gsl_sort(all, 1, s.n);
+	s.median = gsl_stats_median_from_sorted_data(all, 1, s.n);
+	q1 = gsl_stats_quantile_from_sorted_data(all, 1, s.n, 0.25);
+	q3 = gsl_stats_quantile_from_sorted_data(all, 1, s.n, 0.75);
+	for (size_t i = 0; i < s.n; i++)
+		s.outliers += all[i] < q1 - 1.5 * (q3 - q1) || all[i] > q3 + 1.5 * (q3 - q1);
+	s.constant = all[0] == all[s.n - 1];
+	free(all);
+	return s;
+}
+
+static void describe(const struct group *base, size_t nbase, const struct group *arm, size_t narm,
+	struct estimate *e)
+{
+	struct side b = describe_side(base, nbase), a = describe_side(arm, narm);
+
+	e->base_median = b.median;
+	e->arm_median = a.median;
+	e->samples = b.n + a.n;
+	e->outliers = b.outliers + a.outliers;
+	e->constant = b.constant && a.constant;
+}
+
+/* From the shift that was computed with to the scale that is told. */
+static void to_scale(struct estimate *e, bool ratio)
+{
+	if (!ratio)
+		return;
+	e->effect = exp(e->effect);
+	e->lo = exp(e->lo);
+	e->hi = exp(e->hi);
+}
+
+static void around(struct estimate *e, double centre, double half)
+{
+	e->lo = centre - half;
+	e->hi = centre + half;
+}
+
+static void estimate_paired(const double *d, size_t n, double alpha, struct estimate *e)
+{
+	size_t count;
+	double *w = walsh_averages(d, n, &count);
+	double attained;
+	long k = rank_signed_k(n, alpha, &attained);
+
+	e->blocks = n;
+	e->effect = gsl_stats_median_from_sorted_data(w, 1, count);
+	e->p = rank_signed_p(d, n);
+	e->p_floor = fmin(1, ldexp(2, -(int)n));
+	e->boot_sd = n > 1 ? gsl_stats_sd(d, 1, n) : NAN;
+	if (k >= 0) {
+		e->lo = w[k];
+		e->hi = w[count - 1 - k];
+	} else if (n > 1) {
+		around(e, gsl_stats_mean(d, 1, n),
+			gsl_cdf_tdist_Qinv(alpha / 2, n - 1) * e->boot_sd / sqrt(n));
+	} else {
+		e->lo = e->hi = NAN;
+	}
+	free(w);
+}
+
+int stats_compare(
+	const struct pair *pairs, size_t n, const struct stats_options *opt, struct estimate *e)
+{
+	struct group *base = xcalloc(n, sizeof(*base)), *arm = xcalloc(n, sizeof(*arm));
+	double *d = xcalloc(n, sizeof(*d));
+	size_t used = 0;
+	int ret = -1;
+
+	memset(e, 0, sizeof(*e));
+	for (size_t i = 0; i < n; i++) {
+		double b, a;
+
+		if (!pairs[i].base.n || !pairs[i].arm.n)
+			continue;
+		if (boot_location(&pairs[i].base, opt->ratio, &b) ||
+			boot_location(&pairs[i].arm, opt->ratio, &a))
+			goto out;
+		d[used] = a - b;
+		base[used] = pairs[i].base;
+		arm[used++] = pairs[i].arm;
+	}
+	if (!used)
+		goto out;
+	describe(base, used, arm, used, e);
+	estimate_paired(d, used, opt->alpha, e);
+	to_scale(e, opt->ratio);
+	e->detectable =
+		stats_detectable(used, e->boot_sd, opt->alpha, opt->comparisons, opt->ratio);
+	ret = 0;
+out:
+	free(d);
+	free(arm);
+	free(base);
+	return ret;
+}
+
+/* Locations of the groups that have samples; their number in *@used. NULL: a value has no
+ * logarithm. */
+static double *locations(
+	const struct group *g, size_t n, bool ratio, struct group *kept, size_t *used)
+{
+	double *v = xcalloc(n, sizeof(*v));
+
+	*used = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!g[i].n)
+			continue;
+		if (boot_location(&g[i], ratio, &v[*used])) {
+			free(v);
+			return NULL;
+		}
+		kept[(*used)++] = g[i];
+	}
+	return v;
+}
+
+/* Welch 1947; there must be two boots on either side. */
+static void welch_interval(
+	const double *a, size_t na, const double *b, size_t nb, double alpha, struct estimate *e)
+{
+	double va = gsl_stats_variance(a, 1, na) / na, vb = gsl_stats_variance(b, 1, nb) / nb;
+	double df = (va + vb) * (va + vb) / (va * va / (na - 1) + vb * vb / (nb - 1));
+	double centre = gsl_stats_mean(b, 1, nb) - gsl_stats_mean(a, 1, na);
+
+	around(e, centre, va + vb > 0 ? gsl_cdf_tdist_Qinv(alpha / 2, df) * sqrt(va + vb) : 0);
+}
+
+/* The smallest p of the rank-sum test: two of the ways to deal na + nb values out. */
+static double rank_sum_floor(size_t na, size_t nb)
+{
+	double ways = exp(lgamma(na + nb + 1) - lgamma(na + 1) - lgamma(nb + 1));
+
+	return fmin(1, 2 / ways);
+}
+
+static void estimate_unpaired(
+	const double *a, size_t na, const double *b, size_t nb, double alpha, struct estimate *e)
+{
+	double *diff = xcalloc(na * nb, sizeof(*diff));
+	size_t count = 0;
+	double attained;
+	long k = rank_sum_k(na, nb, alpha, &attained);
+
+	for (size_t i = 0; i < na; i++)
+		for (size_t j = 0; j < nb; j++)
+			diff[count++] = b[j] - a[i];
+	gsl_sort(diff, 1, count);
+	e->effect = gsl_stats_median_from_sorted_data(diff, 1, count);
+	e->p = rank_sum_p(b, nb, a, na);
+	e->p_floor = rank_sum_floor(na, nb);
+	e->blocks = na < nb ? na : nb;
+	e->boot_sd = e->lo = e->hi = NAN;
+	if (e->blocks > 1)
+		e->boot_sd = sqrt(gsl_stats_variance(a, 1, na) + gsl_stats_variance(b, 1, nb));
+	if (k >= 0) {
+		e->lo = diff[k];
+		e->hi = diff[count - 1 - k];
+	} else if (e->blocks > 1) {
+		welch_interval(a, na, b, nb, alpha, e);
+	}
+	free(diff);
+}
+
+/*
+ * What a shift must be, in units of one block's sd, to be found with 80 % power by a test of level
+ * @attained (of
+ * @exact levels that it can have) with @df degrees of freedom: the t-test's, times the relative
+ * efficiency 3 / pi of rank tests for normal data. Simulated signed-rank tests need 0-10 % more.
+ */
+static double detectable_shift(double attained, double n, double df)
+{
+	return (gsl_cdf_tdist_Qinv(attained / 2, df) + gsl_cdf_tdist_Qinv(0.2, df)) /
+	       sqrt(n * 3 / M_PI);
+}
+
+/* In units of sd; INFINITY where the blocks cannot reach the level. */
+static double detectable_paired(size_t n, double level)
+{
+	double attained = level, shift;
+	long k = n <= 64 ? rank_signed_k(n, level, &attained) : 1;
+
+	if (k < 0)
+		return INFINITY;
+	shift = detectable_shift(attained, n, n - 1);
+	/* At the floor all blocks must agree in sign, whatever their size. */
+	return k ? shift : fmax(shift, gsl_cdf_ugaussian_Pinv(pow(0.8, 1.0 / n)));
+}
+
+static double detectable_unpaired(size_t na, size_t nb, double level)
+{
+	double attained;
+	size_t n = na < nb ? na : nb;
+
+	if (rank_sum_k(na, nb, level, &attained) < 0)
+		return INFINITY;
+	return detectable_shift(attained, n, na + nb - 2);
+}
+
+static double scaled(double shift, double sd, bool ratio)
+{
+	if (isnan(sd) || isinf(shift))
+		return isnan(sd) ? NAN : INFINITY;
+	return ratio ? expm1(shift * sd) : shift * sd;
+}
+
+int stats_compare_unpaired(const struct group *base, size_t nbase, const struct group *arm,
+	size_t narm, const struct stats_options *opt, struct estimate *e)
+{
+	struct group *kept_base = xcalloc(nbase, sizeof(*kept_base));
+	struct group *kept_arm = xcalloc(narm, sizeof(*kept_arm));
+	size_t na, nb, m = opt->comparisons ? opt->comparisons : 1;
+	double *a = locations(base, nbase, opt->ratio, kept_base, &na);
+	double *b = locations(arm, narm, opt->ratio, kept_arm, &nb);
+	int ret = -1;
+
+	memset(e, 0, sizeof(*e));
+	if (a && b && na && nb) {
+		describe(kept_base, na, kept_arm, nb, e);
+		estimate_unpaired(a, na, b, nb, opt->alpha, e);
+		to_scale(e, opt->ratio);
+		e->detectable =
+			scaled(detectable_unpaired(na, nb, opt->alpha / m), e->boot_sd, opt->ratio);
+		ret = 0;
+	}
+	free(a);
+	free(b);
+	free(kept_base);
+	free(kept_arm);
+	return ret;
+}
+
+double stats_detectable(size_t blocks, double sd, double alpha, size_t comparisons, bool ratio)
+{
+	if (blocks < 2)
+		return NAN;
+	return scaled(
+		detectable_paired(blocks, alpha / (comparisons ? comparisons : 1)), sd, ratio);
+}
+
+unsigned stats_blocks_needed(
+	const struct estimate *e, double effect, double alpha, size_t comparisons, bool ratio)
+{
+	unsigned lo = 1, hi = 2;
+
+	if (isnan(e->boot_sd) || !(effect > 0))
+		return 0;
+	while (!(stats_detectable(hi, e->boot_sd, alpha, comparisons, ratio) <= effect)) {
+		if (hi > 10000)
+			return 0;
+		lo = hi;
+		hi *= 2;
+	}
+	/* lo does not do, hi does. */
+	while (hi - lo > 1) {
+		unsigned mid = lo + (hi - lo) / 2;
+
+		if (stats_detectable(mid, e->boot_sd, alpha, comparisons, ratio) <= effect)
+			hi = mid;
+		else
+			lo = mid;
+	}
+	return hi <= 10000 ? hi : 0;
+}
+
+/* Runs @adjust over the values that are no NAN, in ascending order. */
+static void adjust_sorted(
+	double *p, size_t n, void (*adjust)(double *p, const size_t *order, size_t m))
+{
+	size_t *order = xcalloc(n, sizeof(*order));
+	double *key = xcalloc(n, sizeof(*key));
+	size_t m = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		key[i] = isnan(p[i]) ? INFINITY : p[i];
+		m += !isnan(p[i]);
+	}
+	if (n)
+		gsl_sort_index(order, key, 1, n);
+	adjust(p, order, m);
+	free(key);
+	free(order);
+}
+
+static void holm_sorted(double *p, const size_t *order, size_t m)
+{
+	double largest = 0;
+
+	for (size_t i = 0; i < m; i++) {
+		largest = fmax(largest, p[order[i]] * (m - i));
+		p[order[i]] = fmin(1, largest);
+	}
+}
+
+static void bh_sorted(double *p, const size_t *order, size_t m)
+{
+	double least = 1;
+
+	for (size_t i = m; i-- > 0;) {
+		least = fmin(least, p[order[i]] * m / (i + 1));
+		p[order[i]] = least;
+	}
+}
+
+void stats_holm(double *p, size_t n)
+{
+	adjust_sorted(p, n, holm_sorted);
+}
+
+void stats_bh(double *p, size_t n)
+{
+	adjust_sorted(p, n, bh_sorted);
+}
+
+#define DRIFT_EXACT_MAX 7
+
+static double spearman(const double *v, const double *position, size_t n)
+{
+	double work[2 * DRIFT_EXACT_MAX],
+		*w = n > DRIFT_EXACT_MAX ? xcalloc(2 * n, sizeof(*w)) : work;
+	double rho = gsl_stats_spearman(v, 1, position, 1, n, w);
+
+	if (w != work)
+		free(w);
+	return rho;
+}
+
+/* Share of all orders of @position whose |rho| is at least @rho. */
+static double drift_exact_p(const double *v, size_t n, double rho)
+{
+	gsl_permutation *perm = gsl_permutation_calloc(n);
+	double position[DRIFT_EXACT_MAX];
+	size_t all = 0, extreme = 0;
+
+	do {
+		for (size_t i = 0; i < n; i++)
+			position[i] = gsl_permutation_get(perm, i);
+		extreme += fabs(spearman(v, position, n)) >= fabs(rho) - 1e-9;
+		all++;
+	} while (gsl_permutation_next(perm) == GSL_SUCCESS);
+	gsl_permutation_free(perm);
+	return extreme / (double)all;
+}
+
+double stats_drift(const double *v, size_t n, double *p)
+{
+	double *position, rho;
+
+	*p = 1;
+	if (n < 3 || gsl_stats_min(v, 1, n) == gsl_stats_max(v, 1, n))
+		return 0;
+	position = xcalloc(n, sizeof(*position));
+	for (size_t i = 0; i < n; i++)
+		position[i] = i;
+	rho = spearman(v, position, n);
+	if (n <= DRIFT_EXACT_MAX)
+		*p = drift_exact_p(v, n, rho);
+	else if (fabs(rho) < 1)
+		*p = 2 * gsl_cdf_tdist_Q(fabs(rho) * sqrt((n - 2) / (1 - rho * rho)), n - 2);
+	else
+		*p = 0;
+	free(position);
+	return rho;
+}
+
+void stats_proportion(size_t k, size_t n, double alpha, double *lo, double *hi)
+{
+	*lo = k ? gsl_cdf_beta_Pinv(alpha / 2, k, n - k + 1) : 0;
+	*hi = k < n ? gsl_cdf_beta_Qinv(alpha / 2, k + 1, n - k) : 1;
+}

@@ -24,7 +24,8 @@ int figures_of_workload(const char *out, struct sample *s, struct error *err);
 /*
  * One figure of an external program's output @out, by the rule @f: a POSIX extended regular expression, whose
  * first group is the number; a JSON pointer (RFC 6901) into the output as JSON; the same pointer into the
- * output as YAML, first document. Sets the metric f->name in @s. -1 with KAB_ENVIRONMENT, saying what was looked for.
+ * output as YAML, first document. Sets the metric f->name in @s; without a rule (FIGURE_NONE) the metric elapsed_ns is
+ * what @s->elapsed_ns says. -1 with KAB_ENVIRONMENT, saying what was looked for.
  */
 int figures_of_command(const char *out, const struct figure *f, struct sample *s, struct error *err);
 

@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "histogram.h"
 #include "util.h"
-
-/* A log-linear histogram of 64-bit values with 16 sub-buckets has fewer; more is a damaged line. */
-#define MAX_BUCKETS 4096
 
 static const char *const status_names[SAMPLE_STATUSES] = {
 	[SAMPLE_OK] = "ok",
@@ -43,18 +41,30 @@ struct field {
 	bool optional;
 };
 
-#define FIELD(key, type, optional)                                                                 \
-	{                                                                                          \
-		#key, FIELD_##type, offsetof(struct sample, key), optional                         \
+#define FIELD(key, type, optional)                                         \
+	{                                                                  \
+#key, FIELD_##type, offsetof(struct sample, key), optional \
 	}
 
 static const struct field fields[] = {
-	FIELD(id, STRING, false),      FIELD(arm, STRING, false),     FIELD(cell, STRING, false),
-	FIELD(boot_id, STRING, false), FIELD(block, UNSIGNED, false), FIELD(boot, UNSIGNED, false),
-	FIELD(seq, UNSIGNED, false),   FIELD(life, UNSIGNED, false),  FIELD(warmup, BOOL, false),
-	FIELD(reason, STRING, true),   FIELD(started, STRING, true),  FIELD(ops, U64, false),
-	FIELD(elapsed_ns, U64, false), FIELD(params, JSON, true),     FIELD(schedstat, JSON, true),
-	FIELD(perf, JSON, true),       FIELD(interrupts, JSON, true), FIELD(vmstat, JSON, true),
+	FIELD(id, STRING, false),
+	FIELD(arm, STRING, false),
+	FIELD(cell, STRING, false),
+	FIELD(boot_id, STRING, false),
+	FIELD(block, UNSIGNED, false),
+	FIELD(boot, UNSIGNED, false),
+	FIELD(seq, UNSIGNED, false),
+	FIELD(life, UNSIGNED, false),
+	FIELD(warmup, BOOL, false),
+	FIELD(reason, STRING, true),
+	FIELD(started, STRING, true),
+	FIELD(ops, U64, false),
+	FIELD(elapsed_ns, U64, false),
+	FIELD(params, JSON, true),
+	FIELD(schedstat, JSON, true),
+	FIELD(perf, JSON, true),
+	FIELD(interrupts, JSON, true),
+	FIELD(vmstat, JSON, true),
 	FIELD(env, JSON, true),
 };
 
@@ -88,17 +98,16 @@ static json_t *histogram_to_json(const struct histogram *h)
 
 	for (size_t i = 0; i < h->n; i++)
 		if (h->bucket[i])
-			json_array_append_new(buckets, json_pack("[I,I]", (json_int_t)i,
-							       (json_int_t)h->bucket[i]));
-	return json_pack("{s:o,s:I,s:I,s:I,s:I}", "buckets", buckets, "count",
-			 (json_int_t)h->count, "sum", (json_int_t)h->sum, "min",
-			 (json_int_t)h->min, "max", (json_int_t)h->max);
+			json_array_append_new(buckets,
+				json_pack("[I,I]", (json_int_t)i, (json_int_t)h->bucket[i]));
+	return json_pack("{s:o,s:I,s:I,s:I,s:I}", "buckets", buckets, "count", (json_int_t)h->count,
+		"sum", (json_int_t)h->sum, "min", (json_int_t)h->min, "max", (json_int_t)h->max);
 }
 
 json_t *sample_to_json(const struct sample *s)
 {
-	json_t *o = json_pack("{s:i,s:s}", "schema", SAMPLE_SCHEMA, "status",
-			      sample_status_name(s->status));
+	json_t *o = json_pack(
+		"{s:i,s:s}", "schema", SAMPLE_SCHEMA, "status", sample_status_name(s->status));
 	json_t *list;
 
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -110,7 +119,7 @@ json_t *sample_to_json(const struct sample *s)
 	list = json_array();
 	for (size_t i = 0; i < s->nmetrics; i++)
 		json_array_append_new(list, json_pack("{s:s,s:f}", "name", s->metrics[i].name,
-						      "value", s->metrics[i].value));
+						    "value", s->metrics[i].value));
 	json_object_set_new(o, "metrics", list);
 	if (s->latency.n)
 		json_object_set_new(o, "latency_ns", histogram_to_json(&s->latency));
@@ -133,8 +142,8 @@ static bool is_count(const json_t *v)
 	return json_is_integer(v) && json_integer_value(v) >= 0;
 }
 
-static int field_from_json(const json_t *v, struct sample *s, const struct field *f,
-			   struct error *err)
+static int field_from_json(
+	const json_t *v, struct sample *s, const struct field *f, struct error *err)
 {
 	void *at = field_at(s, f);
 
@@ -177,8 +186,9 @@ static int metrics_from_json(const json_t *list, struct sample *s, struct error 
 
 	if (!json_is_array(list))
 		return bad_key(err, "metrics", "an array");
-	json_array_foreach(list, i, o) {
-		const json_t *name = json_object_get(o, "name"), *value = json_object_get(o, "value");
+	json_array_foreach (list, i, o) {
+		const json_t *name = json_object_get(o, "name"),
+			     *value = json_object_get(o, "value");
 
 		if (!json_is_string(name) || !json_is_number(value))
 			return bad_key(err, "metrics", "entries of {name, value}");
@@ -194,8 +204,7 @@ int histogram_from_json(const json_t *o, struct histogram *h, struct error *err)
 	const struct {
 		const char *key;
 		uint64_t *to;
-	} totals[] = {
-		{"count", &h->count}, {"sum", &h->sum}, {"min", &h->min}, {"max", &h->max}};
+	} totals[] = {{"count", &h->count}, {"sum", &h->sum}, {"min", &h->min}, {"max", &h->max}};
 	size_t i;
 
 	if (!json_is_array(buckets))
@@ -207,11 +216,12 @@ int histogram_from_json(const json_t *o, struct histogram *h, struct error *err)
 			return bad_key(err, "latency_ns", expected);
 		*totals[i].to = (uint64_t)json_integer_value(v);
 	}
-	json_array_foreach(buckets, i, pair) {
+	json_array_foreach (buckets, i, pair) {
 		const json_t *index = json_array_get(pair, 0), *count = json_array_get(pair, 1);
 		size_t at;
 
-		if (!is_count(index) || !is_count(count) || json_integer_value(index) >= MAX_BUCKETS)
+		if (!is_count(index) || !is_count(count) ||
+			json_integer_value(index) >= HIST_BUCKETS)
 			return bad_key(err, "latency_ns", expected);
 		at = (size_t)json_integer_value(index);
 		if (at >= h->n) {
@@ -234,7 +244,7 @@ int sample_set_workers(struct sample *s, const json_t *list, struct error *err)
 	free(s->workers);
 	s->nworkers = json_array_size(list);
 	s->workers = xcalloc(s->nworkers + 1, sizeof(*s->workers));
-	json_array_foreach(list, i, v) {
+	json_array_foreach (list, i, v) {
 		if (!is_count(v))
 			return bad_key(err, "workers", "counts");
 		s->workers[i] = (uint64_t)json_integer_value(v);
@@ -247,7 +257,8 @@ static int status_from_json(const json_t *v, struct sample *s, struct error *err
 	int status = json_is_string(v) ? sample_status_parse(json_string_value(v)) : -1;
 
 	if (status < 0)
-		return bad_key(err, "status", "ok, skipped, failed, timeout, oops, hang or no-boot");
+		return bad_key(
+			err, "status", "ok, skipped, failed, timeout, oops, hang or no-boot");
 	s->status = (enum sample_status)status;
 	return 0;
 }
@@ -262,12 +273,12 @@ static int read_line(const json_t *o, struct sample *s, struct error *err)
 		return bad_key(err, "schema", "an integer");
 	if (json_integer_value(v) != SAMPLE_SCHEMA)
 		return error_set(err, KAB_USAGE, "schema %lld; this kab reads schema %d",
-				 (long long)json_integer_value(v), SAMPLE_SCHEMA);
+			(long long)json_integer_value(v), SAMPLE_SCHEMA);
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		if (field_from_json(json_object_get(o, fields[i].key), s, &fields[i], err))
 			return -1;
 	if (status_from_json(json_object_get(o, "status"), s, err) ||
-	    metrics_from_json(json_object_get(o, "metrics"), s, err))
+		metrics_from_json(json_object_get(o, "metrics"), s, err))
 		return -1;
 	v = json_object_get(o, "latency_ns");
 	if (v && histogram_from_json(v, &s->latency, err))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The run folder. Invariant: samples.jsonl holds whole lines up to s->length, each synced before store_append()
- * returned; whatever lies behind is a line that a crash or a full disk tore, and is cut off. Only the holder of the
- * flock on "lock" writes.
+ * The run folder. Invariant: samples.jsonl holds whole lines up to s->length, each synced before
+ * store_append() returned; whatever lies behind is a line that a crash or a full disk tore, and is
+ * cut off. Only the holder of the flock on "lock" writes.
  */
 #include "store.h"
 
@@ -35,14 +35,15 @@ static int write_error(struct error *err, const char *path, int number)
 {
 	if (number == ENOSPC || number == EDQUOT)
 		return error_set(err, KAB_ENVIRONMENT,
-				 "%s: no space left on the device. Nothing recorded so far is lost: make "
-				 "room there (\"kab kernel clean\" or old runs), then run the same "
-				 "command again to continue",
-				 path);
+			"%s: no space left on the device. Nothing recorded so far is lost: make "
+			"room there (\"kab kernel clean\" or old runs), then run the same "
+			"command again to continue",
+			path);
 	return error_set(err, KAB_ENVIRONMENT, "%s: cannot write: %s", path, strerror(number));
 }
 
-/* @err of a util function that just failed with @number in errno: the same words for a full disk. */
+/* @err of a util function that just failed with @number in errno: the same words for a full disk.
+ */
 static int explain(struct error *err, const char *path, int number)
 {
 	if (number == ENOSPC || number == EDQUOT)
@@ -76,11 +77,12 @@ static int take_lock(struct store *s, struct error *err)
 			strcpy(holder, "unknown");
 		holder[strcspn(holder, "\n")] = '\0';
 		return error_set(err, KAB_ENVIRONMENT,
-				 "%s: held by process %s; wait for it, or start a run of its own with "
-				 "--new",
-				 s->path, holder);
+			"%s: held by process %s; wait for it, or start a run of its own with "
+			"--new",
+			s->path, holder);
 	}
-	/* A full disk must not keep anybody from reading or continuing: the id is for the message alone. */
+	/* A full disk must not keep anybody from reading or continuing: the id is for the message
+	 * alone. */
 	if (ftruncate(s->lock, 0) == 0)
 		dprintf(s->lock, "%d\n", (int)getpid());
 	return 0;
@@ -108,8 +110,8 @@ static void set_time(json_t *run, const char *key)
 	time_iso(iso, sizeof(iso));
 	clock_gettime(CLOCK_REALTIME, &now);
 	json_object_set_new(run, key, json_string(iso));
-	json_object_set_new(run, ns_key,
-			    json_integer((json_int_t)now.tv_sec * 1000000000 + now.tv_nsec));
+	json_object_set_new(
+		run, ns_key, json_integer((json_int_t)now.tv_sec * 1000000000 + now.tv_nsec));
 }
 
 static json_t *matrix_record(const struct matrix *m)
@@ -117,7 +119,7 @@ static json_t *matrix_record(const struct matrix *m)
 	__free_char char *path = realpath(m->path, NULL);
 
 	return json_pack("{s:s,s:s,s:o}", "path", path ? path : m->path, "text", m->text, "json",
-			 matrix_to_json(m));
+		matrix_to_json(m));
 }
 
 static json_t *plan_record(const struct plan *p)
@@ -126,8 +128,7 @@ static json_t *plan_record(const struct plan *p)
 	__free_char char *seed = xasprintf("%llu", (unsigned long long)p->seed);
 
 	return json_pack("{s:s,s:s,s:i,s:I,s:I}", "seed", seed, "hash", p->hash, "blocks",
-			 (int)blocks, "cells", (json_int_t)p->ncells, "boots",
-			 (json_int_t)p->nboots);
+		(int)blocks, "cells", (json_int_t)p->ncells, "boots", (json_int_t)p->nboots);
 }
 
 /* <results>/<date>-<matrix>-<id>, a folder that was not there before. */
@@ -183,8 +184,8 @@ static int reparse_matrix(struct store *s, struct error *err)
 	const char *text = json_string_value(json_object_get(m, "text"));
 
 	if (!path || !text)
-		return error_set(err, KAB_USAGE, "%s/run.json: key 'matrix': expected {path, text, json}",
-				 s->path);
+		return error_set(err, KAB_USAGE,
+			"%s/run.json: key 'matrix': expected {path, text, json}", s->path);
 	s->matrix = matrix_parse(path, text, err);
 	if (!s->matrix)
 		return error_prefix(err, "%s/run.json: matrix: ", s->path);
@@ -192,8 +193,8 @@ static int reparse_matrix(struct store *s, struct error *err)
 	return 0;
 }
 
-struct store *store_create(const char *results, const struct plan *plan, json_t *options, json_t *arms,
-			   json_t *env, struct error *err)
+struct store *store_create(const char *results, const struct plan *plan, json_t *options,
+	json_t *arms, json_t *env, struct error *err)
 {
 	__free_char char *path = make_folder(results, plan->matrix->name, err);
 	__free_char char *parent = path ? realpath(results, NULL) : NULL;
@@ -203,15 +204,15 @@ struct store *store_create(const char *results, const struct plan *plan, json_t 
 		return NULL;
 	s = store_alloc(path);
 	s->run = json_pack("{s:i,s:s,s:s,s:o,s:o}", "schema", STORE_SCHEMA, "name",
-			   plan->matrix->name, "state", "running", "matrix",
-			   matrix_record(plan->matrix), "plan", plan_record(plan));
+		plan->matrix->name, "state", "running", "matrix", matrix_record(plan->matrix),
+		"plan", plan_record(plan));
 	set_time(s->run, "created");
 	json_object_set_new(s->run, "options", options ? json_deep_copy(options) : json_object());
 	json_object_set_new(s->run, "arms", arms ? json_deep_copy(arms) : json_array());
 	json_object_set_new(s->run, "env", env ? json_deep_copy(env) : json_object());
 	if (take_lock(s, err) || open_lines(s, err) || write_run(s, err) ||
-	    sync_dir(s->path, err) || sync_dir(parent ? parent : results, err) ||
-	    reparse_matrix(s, err)) {
+		sync_dir(s->path, err) || sync_dir(parent ? parent : results, err) ||
+		reparse_matrix(s, err)) {
 		store_close(s);
 		dir_remove(path, NULL);
 		return NULL;
@@ -233,14 +234,14 @@ static int take_sample(struct store *s, const json_t *o, struct error *err)
 	json_object_set_new(s->index, smp.id, json_true());
 	/* Grows in powers of two: a run has thousands of lines. */
 	if (!(s->nsamples & (s->nsamples - 1)))
-		s->samples = xrealloc_array(s->samples, s->nsamples ? s->nsamples * 2 : 1,
-					    sizeof(*s->samples));
+		s->samples = xrealloc_array(
+			s->samples, s->nsamples ? s->nsamples * 2 : 1, sizeof(*s->samples));
 	s->samples[s->nsamples++] = smp;
 	return 0;
 }
 
 static int take_line(struct store *s, const char *path, unsigned line, const char *text, size_t len,
-		     struct error *err)
+	struct error *err)
 {
 	json_error_t je;
 	json_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
@@ -282,7 +283,8 @@ static int read_run(struct store *s, struct error *err)
 	json_error_t je;
 
 	if (access(path, F_OK))
-		return error_set(err, KAB_USAGE, "%s: not a run folder (no run.json in it)", s->path);
+		return error_set(
+			err, KAB_USAGE, "%s: not a run folder (no run.json in it)", s->path);
 	s->run = json_load_file(path, 0, &je);
 	if (!s->run)
 		return error_set(err, KAB_USAGE, "%s:%d:%d: %s", path, je.line, je.column, je.text);
@@ -290,8 +292,9 @@ static int read_run(struct store *s, struct error *err)
 	if (!json_is_integer(schema))
 		return error_set(err, KAB_USAGE, "%s: key 'schema': expected an integer", path);
 	if (json_integer_value(schema) != STORE_SCHEMA)
-		return error_set(err, KAB_USAGE, "%s: schema version %lld; this kab reads version %d",
-				 path, (long long)json_integer_value(schema), STORE_SCHEMA);
+		return error_set(err, KAB_USAGE,
+			"%s: schema version %lld; this kab reads version %d", path,
+			(long long)json_integer_value(schema), STORE_SCHEMA);
 	return 0;
 }
 
@@ -318,7 +321,7 @@ struct store *store_open(const char *path, bool write, size_t *torn, struct erro
 	while (strlen(s->path) > 1 && s->path[strlen(s->path) - 1] == '/')
 		s->path[strlen(s->path) - 1] = '\0';
 	if (read_run(s, err) || (write && open_for_writing(s, err)) || read_lines(s, torn, err) ||
-	    (write && cut_torn(s, err)) || reparse_matrix(s, err)) {
+		(write && cut_torn(s, err)) || reparse_matrix(s, err)) {
 		store_close(s);
 		return NULL;
 	}
@@ -417,8 +420,8 @@ out:
 	return ret;
 }
 
-int store_raw(struct store *s, const char *sample_id, const char *name, const void *data, size_t len,
-	      struct error *err)
+int store_raw(struct store *s, const char *sample_id, const char *name, const void *data,
+	size_t len, struct error *err)
 {
 	__free_char char *dir = xasprintf("%s/raw/%s", s->path, sample_id);
 	__free_char char *path = xasprintf("%s/%s", dir, name);

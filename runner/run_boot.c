@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One boot of the plan, through as many lives as it takes. A machine that is lost is started again for the samples it
+ * still owes, each start a life of its own, told apart in every sample; what a life has cost is bounded.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run.h"
+#include "util.h"
+
+/* What is known of a boot between its lives. */
+struct boot_state {
+	const struct plan_boot *boot;
+	char *dir;
+	unsigned life;	   /* of the next start */
+	unsigned lost;	   /* machines lost in this session */
+	char reason[512];  /* why the last one was, or did not come up */
+};
+
+/* The next sample from @from on that is not in the store, or nsamples. */
+static size_t next_missing(const struct run *r, const struct plan_boot *b, size_t from)
+{
+	while (from < b->nsamples && store_has(r->store, b->samples[from].id))
+		from++;
+	return from;
+}
+
+static void tell(struct run *r, const struct plan_boot *b, const char *what)
+{
+	unsigned blocks = r->plan->boots[r->plan->nboots - 1].block + 1;
+	char stage[64];
+
+	if (!r->progress)
+		return;
+	snprintf(stage, sizeof(stage), "block %u of %u", b->block + 1, blocks);
+	progress_update(r->progress, stage, what, r->done, r->total);
+}
+
+static void tell_arm(struct run *r, const struct plan_boot *b, const char *what)
+{
+	__free_char char *text = xasprintf("%s: %s", r->plan->matrix->arms[b->arm].label, what);
+
+	tell(r, b, text);
+}
+
+/* Life of the next start: one more than boot.json tells of, if an earlier session got that far. */
+static unsigned next_life(const char *dir)
+{
+	__free_char char *path = xasprintf("%s/boot.json", dir);
+	json_t *o = json_load_file(path, 0, NULL);
+	const json_t *life = json_object_get(o, "life");
+	unsigned next = json_is_integer(life) ? (unsigned)json_integer_value(life) + 1 : 0;
+
+	json_decref(o);
+	return next;
+}
+
+/* The console of a life that is over keeps its words: console.log -> console.life<n>.log. */
+static void keep_console(const struct boot_state *st)
+{
+	__free_char char *from = xasprintf("%s/console.log", st->dir);
+	__free_char char *to = xasprintf("%s/console.life%u.log", st->dir, st->life ? st->life - 1 : 0);
+
+	/* Nothing to keep is the usual case, and losing a log must not stop the run. */
+	if (rename(from, to))
+		return;
+}
+
+/* What samples say of where they ran; all of it is in boot.json, and its hash (but for times) leads there. */
+static json_t *short_env(const json_t *env)
+{
+	static const char *const kept[] = {"accelerator", "kernel_release", "label"};
+	json_t *o = json_object(), *lasting = json_copy((json_t *)env);
+	char *text, hex[65];
+
+	json_object_del(lasting, "boot_ms");
+	json_object_del(lasting, "uptime_ms");
+	text = json_dumps(lasting, JSON_SORT_KEYS | JSON_COMPACT);
+	sha256_hex(text, strlen(text), hex);
+	hex[16] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (json_object_get(env, kept[i]))
+			json_object_set(o, kept[i], json_object_get(env, kept[i]));
+	json_object_set_new(o, "hash", json_string(hex));
+	free(text);
+	json_decref(lasting);
+	return o;
+}
+
+static int write_boot_json(struct run *r, const struct boot_state *st, json_t *env, struct error *err)
+{
+	__free_char char *path = xasprintf("%s/boot.json", st->dir);
+	json_t *o = json_pack("{s:i,s:s,s:s,s:i,s:O}", "number", (int)st->boot->number, "id", st->boot->id, "arm",
+		r->plan->matrix->arms[st->boot->arm].label, "life", (int)st->life, "env", env);
+	char *text = json_dumps(o, JSON_INDENT(1) | JSON_SORT_KEYS);
+	int ret = file_write_atomic(path, text, strlen(text), err);
+
+	free(text);
+	json_decref(o);
+	return ret;
+}
+
+static struct executor *start(struct run *r, const struct boot_state *st, struct error *err)
+{
+	const struct matrix *m = r->plan->matrix;
+	const struct run_arm *arm = &r->arms[st->boot->arm];
+	uint64_t begin = now_ns();
+	struct executor *ex;
+
+	tell_arm(r, st->boot, "booting");
+	keep_console(st);
+	ex = r->ops->boot(
+		&(struct boot_request){
+			.arm = arm->arm,
+			.machine = &m->machines[st->boot->machine],
+			.kernel = arm->kernel.image,
+			.kernel_dir = arm->kernel.dir,
+			.dir = st->dir,
+			.share = m->share,
+			.need_root = run_needs_root(r->plan, st->boot),
+			.debug_kernel = arm->kernel.debug,
+			.label = r->label,
+		},
+		err);
+	r->times.boot += now_ns() - begin;
+	return ex;
+}
+
+/* Tries up to RUN_BOOT_TRIES times. 0 and a machine; 1: it does not boot; -1. */
+static int start_hard(struct run *r, struct boot_state *st, struct executor **ex, struct error *err)
+{
+	for (unsigned try = 1; try <= RUN_BOOT_TRIES; try++) {
+		*ex = start(r, st, err);
+		if (*ex) {
+			r->arms[st->boot->arm].booted = true;
+			return 0;
+		}
+		if (kab_interrupted || err->status == KAB_INTERRUPTED)
+			return error_set(err, KAB_INTERRUPTED, "interrupted");
+		snprintf(st->reason, sizeof(st->reason), "%.*s", (int)strcspn(err->text, "\n"), err->text);
+		if (r->progress)
+			progress_note(r->progress, "boot %s, try %u of %d: %s", st->boot->id, try, RUN_BOOT_TRIES,
+				st->reason);
+		st->life++;
+	}
+	return 1;
+}
+
+/* The warm-up at @i belongs to a cell that still owes samples in this boot. */
+static bool still_needed(const struct run *r, const struct plan_boot *b, size_t i)
+{
+	for (size_t j = i + 1; j < b->nsamples; j++)
+		if (b->samples[j].cell == b->samples[i].cell && !b->samples[j].warmup &&
+			!store_has(r->store, b->samples[j].id))
+			return true;
+	return false;
+}
+
+/*
+ * Runs what is missing in the order of the plan. A later life finds caches cold, so warm-ups of cells that are not
+ * done are repeated in it, under an id of their own. 0: all done; 1: machine lost; -1.
+ */
+static int run_missing(struct run *r, const struct boot_life *life, struct error *err)
+{
+	const struct plan_boot *b = life->boot;
+	int ret = 0;
+
+	for (size_t i = 0; i < b->nsamples && !ret; i++) {
+		const struct plan_sample *ps = &b->samples[i];
+		bool again = store_has(r->store, ps->id);
+		__free_char char *id =
+			again ? xasprintf("%s.life%u", ps->id, life->life) : xstrdup(ps->id);
+
+		if (again && !(ps->warmup && still_needed(r, b, i)))
+			continue;
+		if (kab_interrupted)
+			return error_set(err, KAB_INTERRUPTED, "interrupted");
+		tell_arm(r, b, r->plan->cells[ps->cell].id);
+		ret = run_sample(r, life, ps, id, again, err);
+		r->done += ret >= 0 && !again;
+	}
+	return ret;
+}
+
+/* One life of a machine that is up. 0: all done; 1: lost; -1. */
+static int live(struct run *r, struct boot_state *st, struct executor *ex, struct error *err)
+{
+	const bool debug = r->arms[st->boot->arm].kernel.debug;
+	json_t *env = r->ops->env(ex);
+	struct boot_life life = {
+		.boot = st->boot,
+		.ex = ex,
+		.env = short_env(env),
+		.life = st->life,
+		/* A counted instruction costs many of the host's; a checked lock or access as well. */
+		.timeout_factor = (debug ? 10 : 1) * (r->plan->matrix->executor == EXECUTOR_EXACT ? 20 : 1),
+	};
+	uint64_t begin;
+	int ret = write_boot_json(r, st, env, err);
+
+	if (!ret)
+		ret = run_missing(r, &life, err);
+	json_decref(life.env);
+	begin = now_ns();
+	r->ops->shutdown(ex);
+	r->times.boot += now_ns() - begin;
+	return ret;
+}
+
+static int give_up(struct run *r, const struct boot_state *st, enum sample_status status, const char *reason,
+	struct error *err)
+{
+	const struct plan_boot *b = st->boot;
+
+	for (size_t i = next_missing(r, b, 0); i < b->nsamples; i = next_missing(r, b, i + 1)) {
+		if (run_give_up(r, b, &b->samples[i], st->life, status, reason, err))
+			return -1;
+		r->done++;
+	}
+	return 0;
+}
+
+static int never_boots(const struct run *r, const struct boot_state *st, struct error *err)
+{
+	return error_set(err, KAB_ENVIRONMENT, "arm %s does not boot, in %d tries: %s\nits console: %s/console.log",
+		r->plan->matrix->arms[st->boot->arm].label, RUN_BOOT_TRIES, st->reason, st->dir);
+}
+
+static int go_through_lives(struct run *r, struct boot_state *st, struct error *err)
+{
+	while (next_missing(r, st->boot, 0) < st->boot->nsamples) {
+		struct executor *ex;
+		char reason[600];
+		int ret;
+
+		if (st->lost > RUN_EXTRA_LIVES) {
+			snprintf(reason, sizeof(reason), "not run: this boot was lost %u times", st->lost);
+			return give_up(r, st, SAMPLE_FAILED, reason, err);
+		}
+		ret = start_hard(r, st, &ex, err);
+		if (ret > 0 && !r->arms[st->boot->arm].booted)
+			return never_boots(r, st, err);
+		if (ret > 0)
+			return give_up(r, st, SAMPLE_NO_BOOT, st->reason, err);
+		if (ret < 0)
+			return -1;
+		ret = live(r, st, ex, err);
+		if (ret < 0)
+			return -1;
+		st->lost += ret > 0;
+		st->life++;
+	}
+	return 0;
+}
+
+int run_boot(struct run *r, const struct plan_boot *boot, struct error *err)
+{
+	struct boot_state st = {.boot = boot};
+	int ret;
+
+	if (next_missing(r, boot, 0) == boot->nsamples)
+		return 0;
+	st.dir = store_boot_dir(r->store, boot->number, err);
+	if (!st.dir)
+		return -1;
+	st.life = next_life(st.dir);
+	ret = go_through_lives(r, &st, err);
+	free(st.dir);
+	return ret;
+}

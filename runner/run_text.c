@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "run_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+#define ALPHA 0.05
+#define KERNEL_BUILD_MINUTES 5
+
+void run_text_duration(double seconds, char *out, size_t size)
+{
+	unsigned long s = (unsigned long)(seconds + 0.5);
+
+	if (s >= 3600)
+		snprintf(out, size, "%lu h %lu min", s / 3600, s / 60 % 60);
+	else if (s >= 60)
+		snprintf(out, size, "%lu min %lu s", s / 60, s % 60);
+	else
+		snprintf(out, size, "%lu s", s);
+}
+
+static unsigned plan_blocks(const struct plan *p)
+{
+	return p->nboots ? p->boots[p->nboots - 1].block + 1 : 0;
+}
+
+static size_t plan_samples(const struct plan *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->nboots; i++)
+		n += p->boots[i].nsamples;
+	return n;
+}
+
+/* Two arms that share a kernel need one build. */
+static size_t builds_needed(const struct matrix *m, const struct run_arm *arms)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->narms; i++) {
+		bool again = m->executor == EXECUTOR_LOCAL || arms[i].kernel.built;
+
+		for (size_t j = 0; j < i && !again; j++)
+			again = !strcmp(arms[i].kernel.key, arms[j].kernel.key);
+		n += !again;
+	}
+	return n;
+}
+
+static void text_machines(struct buf *b, const struct matrix *m)
+{
+	buf_addf(b, "  on %s", executor_kind_name(m->executor));
+	for (size_t i = 0; i < m->nmachines && m->executor != EXECUTOR_LOCAL; i++)
+		buf_addf(b, "%s %u CPU%s, %u node%s, %llu MiB", i ? ";" : ":", m->machines[i].cpus,
+			m->machines[i].cpus == 1 ? "" : "s", m->machines[i].nodes,
+			m->machines[i].nodes == 1 ? "" : "s", (unsigned long long)(m->machines[i].memory >> 20));
+	buf_addstr(b, "\n");
+}
+
+/* What the number of blocks means for the verdicts, before anybody waits for them. */
+static void text_floor(struct buf *b, const struct plan *plan)
+{
+	size_t m = plan_primary_comparisons(plan);
+	unsigned blocks = plan_blocks(plan), needed;
+
+	if (!m) {
+		buf_addstr(b, "  one arm, or no primary metric: figures, and nothing to compare them with\n");
+		return;
+	}
+	needed = plan_blocks_needed(m, ALPHA);
+	if (blocks >= needed)
+		buf_addf(b, "  %u blocks can reach p < %.2g with %zu primary comparison%s (smallest p: %.2g)\n", blocks,
+			ALPHA / (double)m, m, m == 1 ? "" : "s", plan_p_floor(blocks));
+	else
+		buf_addf(b, "  warning: %u block%s cannot reach p < %.2g with %zu primary comparison%s: %u can (--blocks %u)\n",
+			blocks, blocks == 1 ? "" : "s", ALPHA / (double)m, m, m == 1 ? "" : "s", needed, needed);
+}
+
+void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm *arms)
+{
+	const struct matrix *m = plan->matrix;
+	size_t builds = builds_needed(m, arms);
+	char time[32];
+
+	buf_addf(b, "%s: arms", m->name);
+	for (size_t i = 0; i < m->narms; i++)
+		buf_addf(b, "%s %s%s", i ? "," : "", m->arms[i].label,
+			!strcmp(m->arms[i].label, m->baseline) ? " (baseline)" : "");
+	buf_addf(b, "\n  %zu cells, %u blocks: %zu boots, %zu samples\n", plan->ncells, plan_blocks(plan), plan->nboots,
+		plan_samples(plan));
+	text_machines(b, m);
+	if (builds)
+		buf_addf(b, "  %zu kernel%s to build first, about %u minutes each\n", builds, builds == 1 ? "" : "s",
+			KERNEL_BUILD_MINUTES);
+	run_text_duration(run_estimate_s(plan), time, sizeof(time));
+	buf_addf(b, "  about %s of measuring\n", time);
+	text_floor(b, plan);
+}
+
+void run_text_order(struct buf *b, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->nboots; i++) {
+		const struct plan_boot *boot = &plan->boots[i];
+
+		buf_addf(b, "%s\n", boot->id);
+		for (size_t j = 0; j < boot->nsamples; j++) {
+			const struct plan_sample *s = &boot->samples[j];
+
+			buf_addf(b, "  %3u %s%s%s\n", s->seq, plan->cells[s->cell].id, s->warmup ? " warm-up" : "",
+				s->perf_stat ? " perf-stat" : "");
+		}
+	}
+}
+
+static json_t *boots_json(const struct plan *plan)
+{
+	json_t *boots = json_array();
+
+	for (size_t i = 0; i < plan->nboots; i++) {
+		const struct plan_boot *b = &plan->boots[i];
+		json_t *samples = json_array();
+
+		for (size_t j = 0; j < b->nsamples; j++)
+			json_array_append_new(samples,
+				json_pack("{s:s,s:s,s:b,s:b}", "id", b->samples[j].id, "cell",
+					plan->cells[b->samples[j].cell].id, "warmup", b->samples[j].warmup, "perf_stat",
+					b->samples[j].perf_stat));
+		json_array_append_new(boots,
+			json_pack("{s:s,s:i,s:i,s:s,s:o}", "id", b->id, "number", (int)b->number, "block", (int)b->block,
+				"arm", plan->matrix->arms[b->arm].label, "samples", samples));
+	}
+	return boots;
+}
+
+json_t *run_json_plan(const struct plan *plan, const struct run_arm *arms)
+{
+	__free_char char *seed = xasprintf("%llu", (unsigned long long)plan->seed);
+	size_t m = plan_primary_comparisons(plan);
+
+	return json_pack("{s:s,s:s,s:s,s:I,s:i,s:I,s:I,s:f,s:I,s:f,s:i,s:o}", "matrix", plan->matrix->name, "hash",
+		plan->hash, "seed", seed, "cells", (json_int_t)plan->ncells, "blocks", (int)plan_blocks(plan), "samples",
+		(json_int_t)plan_samples(plan), "kernels_to_build", (json_int_t)builds_needed(plan->matrix, arms),
+		"estimated_s", run_estimate_s(plan), "primary_comparisons", (json_int_t)m, "p_floor",
+		plan_p_floor(plan_blocks(plan)), "blocks_needed", m ? (int)plan_blocks_needed(m, ALPHA) : 0, "boots",
+		boots_json(plan));
+}
+
+struct tally {
+	size_t by_status[SAMPLE_STATUSES], all;
+};
+
+static struct tally count(const struct store *s)
+{
+	struct tally t = {};
+	const struct sample *samples = store_samples(s, &t.all);
+
+	for (size_t i = 0; i < t.all; i++)
+		t.by_status[samples[i].status]++;
+	return t;
+}
+
+size_t run_failed_samples(const struct store *s)
+{
+	struct tally t = count(s);
+
+	return t.all - t.by_status[SAMPLE_OK] - t.by_status[SAMPLE_SKIPPED];
+}
+
+static double seconds_at(const json_t *o, const char *key)
+{
+	return (double)json_integer_value(json_object_get(o, key)) / 1e9;
+}
+
+void run_text_summary(struct buf *b, const struct store *s)
+{
+	const json_t *overhead = json_object_get(store_run(s), "overhead");
+	struct tally t = count(s);
+	char wall[32], boots[32];
+
+	buf_addf(b, "%zu samples:", t.all);
+	for (size_t i = 0, n = 0; i < SAMPLE_STATUSES; i++)
+		if (t.by_status[i])
+			buf_addf(b, "%s %zu %s", n++ ? "," : "", t.by_status[i],
+				sample_status_name((enum sample_status)i));
+	if (overhead) {
+		run_text_duration(seconds_at(overhead, "wall_ns"), wall, sizeof(wall));
+		run_text_duration(seconds_at(overhead, "boot_ns"), boots, sizeof(boots));
+		buf_addf(b, "; %s, %s of it boots, %.1f %% the runner's own", wall, boots,
+			100 * json_number_value(json_object_get(overhead, "rest_share")));
+	}
+	buf_addstr(b, "\n");
+}
+
+json_t *run_json_summary(const struct store *s)
+{
+	struct tally t = count(s);
+	json_t *samples = json_object(), *o;
+
+	for (size_t i = 0; i < SAMPLE_STATUSES; i++)
+		json_object_set_new(samples, sample_status_name((enum sample_status)i),
+			json_integer((json_int_t)t.by_status[i]));
+	o = json_pack("{s:s,s:O,s:o,s:I}", "run", store_path(s), "state", json_object_get(store_run(s), "state"),
+		"samples", samples, "failed", (json_int_t)run_failed_samples(s));
+	if (json_object_get(store_run(s), "overhead"))
+		json_object_set(o, "overhead", json_object_get(store_run(s), "overhead"));
+	return o;
+}

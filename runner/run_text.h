@@ -4,6 +4,7 @@
 #define KAB_RUN_TEXT_H
 
 #include "run.h"
+#include "util.h"
 
 /* "4 h 2 min", "3 min 20 s", "12 s". */
 void run_text_duration(double seconds, char *out, size_t size);

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kab show: what was measured. Each view is made as JSON; the text is a rendering of that. */
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "compare.h"
+#include "run_text.h"
+#include "util.h"
+
+static const char *text_at(const json_t *o, const char *key)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+
+	return text ? text : "";
+}
+
+static void count_up(json_t *counts, const char *key)
+{
+	json_object_set_new(counts, key, json_integer(json_integer_value(json_object_get(counts, key)) + 1));
+}
+
+/* The object at @key of @o, made if need be. Borrowed. */
+static json_t *object_at(json_t *o, const char *key)
+{
+	if (!json_object_get(o, key))
+		json_object_set_new(o, key, json_object());
+	return json_object_get(o, key);
+}
+
+/* {cell: {arm: {status: samples}}}, warm-ups apart as "warm-up". */
+static json_t *cells_json(const struct store *s)
+{
+	const struct sample *samples;
+	json_t *cells = json_object();
+	size_t n;
+
+	samples = store_samples(s, &n);
+	for (size_t i = 0; i < n; i++) {
+		const struct sample *smp = &samples[i];
+		bool warmup = smp->warmup && smp->status == SAMPLE_OK;
+
+		count_up(object_at(object_at(cells, smp->cell), smp->arm),
+			warmup ? "warm-up" : sample_status_name(smp->status));
+	}
+	return cells;
+}
+
+static json_t *run_json(const struct store *s)
+{
+	json_t *run = store_run(s), *o = run_json_summary(s);
+	static const char *const kept[] = {"name", "created", "finished", "plan", "options", "arms", "env"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (json_object_get(run, kept[i]))
+			json_object_set(o, kept[i], json_object_get(run, kept[i]));
+	json_object_set_new(o, "baseline", json_string(store_matrix(s)->baseline));
+	json_object_set_new(o, "cells", cells_json(s));
+	return o;
+}
+
+static void text_counts(struct buf *b, const json_t *counts)
+{
+	const char *status;
+	json_t *n;
+	unsigned shown = 0;
+
+	json_object_foreach((json_t *)counts, status, n) {
+		if (!json_integer_value(n))
+			continue;
+		buf_addf(b, "%s%lld %s", shown++ ? ", " : "", (long long)json_integer_value(n), status);
+	}
+}
+
+static void text_arm(struct buf *b, const json_t *arm, const char *baseline)
+{
+	const json_t *list = json_object_get(arm, "series"), *item;
+	size_t i;
+
+	buf_addf(b, "  %-12s %s", text_at(arm, "label"),
+		*text_at(arm, "base_version") ? text_at(arm, "base_version") : "the running kernel");
+	json_array_foreach(list, i, item)
+		buf_addf(b, " + %s", json_string_value(item));
+	list = json_object_get(arm, "config");
+	json_array_foreach(list, i, item)
+		buf_addf(b, ", config %s", json_string_value(item));
+	if (*text_at(arm, "cmdline"))
+		buf_addf(b, ", cmdline \"%s\"", text_at(arm, "cmdline"));
+	if (*text_at(arm, "key"))
+		buf_addf(b, ", kernel %.12s", text_at(arm, "key"));
+	buf_addf(b, "%s\n", strcmp(text_at(arm, "label"), baseline) ? "" : " (baseline)");
+}
+
+static void text_run(struct buf *b, const json_t *o)
+{
+	const json_t *plan = json_object_get(o, "plan"), *env = json_object_get(o, "env"), *arm;
+	const char *cell, *label;
+	json_t *arms, *counts;
+	size_t i;
+
+	buf_addf(b, "%s: %s, %s, begun %s\n", text_at(o, "run"), text_at(o, "name"), text_at(o, "state"),
+		text_at(o, "created"));
+	buf_addf(b, "executor %s%s%s on %s, kernel %s; %lld blocks, seed %s\n", text_at(env, "executor"),
+		*text_at(env, "label") ? ", label " : "", text_at(env, "label"), text_at(env, "cpu_model"),
+		text_at(env, "kernel_release"), (long long)json_integer_value(json_object_get(plan, "blocks")),
+		text_at(plan, "seed"));
+	if (json_is_true(json_object_get(json_object_get(o, "options"), "aa")))
+		buf_addstr(b, "every arm is the baseline (--aa)\n");
+	buf_addstr(b, "arms\n");
+	json_array_foreach(json_object_get(o, "arms"), i, arm)
+		text_arm(b, arm, text_at(o, "baseline"));
+	buf_addstr(b, "samples\n  ");
+	text_counts(b, json_object_get(o, "samples"));
+	buf_addstr(b, "\ncells\n");
+	json_object_foreach(json_object_get(o, "cells"), cell, arms) {
+		buf_addf(b, "  %s\n", cell);
+		json_object_foreach(arms, label, counts) {
+			buf_addf(b, "    %-12s ", label);
+			text_counts(b, counts);
+			buf_addstr(b, "\n");
+		}
+	}
+}
+
+/*
+ * {cell, metrics: {name: {unit, better, arms: {label: [{block, boot, life, values}]}}}, failed: [{id, arm, status,
+ * reason}]}: timed samples by boot, in file order. NULL: no such cell.
+ */
+static json_t *cell_json(const struct store *s, const char *cell)
+{
+	static const char *const better[] = {"none", "more", "less"};
+	const struct sample *samples;
+	json_t *metrics = json_object(), *failed = json_array();
+	bool found = false;
+	size_t n;
+
+	samples = store_samples(s, &n);
+	for (size_t i = 0; i < n; i++) {
+		const struct sample *smp = &samples[i];
+
+		if (strcmp(smp->cell, cell))
+			continue;
+		found = true;
+		if (smp->status != SAMPLE_OK)
+			json_array_append_new(failed,
+				json_pack("{s:s,s:s,s:s,s:s}", "id", smp->id, "arm", smp->arm, "status",
+					sample_status_name(smp->status), "reason", smp->reason ? smp->reason : ""));
+		for (size_t j = 0; j < smp->nmetrics && !smp->warmup; j++) {
+			struct metric m = metric_find(smp->metrics[j].name);
+			json_t *entry = object_at(metrics, m.name), *arms = object_at(entry, "arms"), *boots, *last;
+
+			json_object_set_new(entry, "unit", json_string(m.unit));
+			json_object_set_new(entry, "better", json_string(better[m.better]));
+			if (!json_object_get(arms, smp->arm))
+				json_object_set_new(arms, smp->arm, json_array());
+			boots = json_object_get(arms, smp->arm);
+			last = json_array_get(boots, json_array_size(boots) - 1);
+			if (!last || json_integer_value(json_object_get(last, "boot")) != smp->boot ||
+				json_integer_value(json_object_get(last, "life")) != smp->life) {
+				last = json_pack("{s:i,s:i,s:i,s:[]}", "block", (int)smp->block, "boot", (int)smp->boot,
+					"life", (int)smp->life, "values");
+				json_array_append_new(boots, last);
+			}
+			json_array_append_new(json_object_get(last, "values"), json_real(smp->metrics[j].value));
+		}
+	}
+	if (!found) {
+		json_decref(metrics);
+		json_decref(failed);
+		return NULL;
+	}
+	return json_pack("{s:s,s:o,s:o}", "cell", cell, "metrics", metrics, "failed", failed);
+}
+
+static void text_boot(struct buf *b, const char *arm, const json_t *boot)
+{
+	const json_t *value;
+	size_t i;
+
+	buf_addf(b, "    %-12s block %lld", arm, (long long)json_integer_value(json_object_get(boot, "block")));
+	if (json_integer_value(json_object_get(boot, "life")))
+		buf_addf(b, " life %lld", (long long)json_integer_value(json_object_get(boot, "life")));
+	buf_addstr(b, ":");
+	json_array_foreach(json_object_get(boot, "values"), i, value)
+		buf_addf(b, " %.6g", json_number_value(value));
+	buf_addstr(b, "\n");
+}
+
+static void text_cell(struct buf *b, const json_t *o)
+{
+	const char *name, *arm;
+	json_t *metric, *boots, *item;
+	size_t i;
+
+	buf_addf(b, "%s\n", text_at(o, "cell"));
+	json_object_foreach(json_object_get(o, "metrics"), name, metric) {
+		buf_addf(b, "  %s%s%s%s%s\n", name, *text_at(metric, "unit") ? ", " : "", text_at(metric, "unit"),
+			strcmp(text_at(metric, "better"), "none") ? ", better: " : "",
+			strcmp(text_at(metric, "better"), "none") ? text_at(metric, "better") : "");
+		json_object_foreach(json_object_get(metric, "arms"), arm, boots)
+			json_array_foreach(boots, i, item)
+				text_boot(b, arm, item);
+	}
+	json_array_foreach(json_object_get(o, "failed"), i, item)
+		buf_addf(b, "  %s (arm %s): %s: %s\n", text_at(item, "id"), text_at(item, "arm"), text_at(item, "status"),
+			text_at(item, "reason"));
+}
+
+/* Paths of what was captured with sample @id, sorted. New reference. */
+static json_t *raw_json(const struct store *s, const char *id)
+{
+	__free_char char *dir = xasprintf("%s/raw/%s", store_path(s), id);
+	struct dirent **names;
+	int n = scandir(dir, &names, NULL, alphasort);
+	json_t *list = json_array();
+
+	for (int i = 0; i < n; i++) {
+		__free_char char *path = xasprintf("%s/%s", dir, names[i]->d_name);
+
+		if (names[i]->d_name[0] != '.')
+			json_array_append_new(list, json_string(path));
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+	return list;
+}
+
+/* The line in the store, with "raw" and "console"; NULL: no such sample. */
+static json_t *sample_json(const struct store *s, const char *id)
+{
+	const struct sample *samples;
+	size_t n;
+
+	samples = store_samples(s, &n);
+	for (size_t i = 0; i < n; i++) {
+		__free_char char *console = xasprintf("%s/boots/%u/console.log", store_path(s), samples[i].boot);
+		json_t *o;
+
+		if (strcmp(samples[i].id, id))
+			continue;
+		o = sample_to_json(&samples[i]);
+		json_object_set_new(o, "raw", raw_json(s, id));
+		json_object_set_new(o, "console", json_string(console));
+		return o;
+	}
+	return NULL;
+}
+
+/* One key a line; what is not a plain value, as JSON. */
+static void text_sample(struct buf *b, const json_t *o)
+{
+	const char *key;
+	json_t *v, *item;
+	size_t i;
+
+	json_object_foreach((json_t *)o, key, v) {
+		char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_SORT_KEYS);
+
+		if (!strcmp(key, "raw") || !strcmp(key, "metrics")) {
+			buf_addf(b, "%s\n", key);
+			json_array_foreach(v, i, item) {
+				if (json_is_string(item))
+					buf_addf(b, "  %s\n", json_string_value(item));
+				else
+					buf_addf(b, "  %-28s %.10g\n", text_at(item, "name"),
+						json_number_value(json_object_get(item, "value")));
+			}
+		} else {
+			buf_addf(b, "%s %s\n", key, json_is_string(v) ? json_string_value(v) : text);
+		}
+		free(text);
+	}
+}
+
+static int show(const struct store *s, const char *cell, const char *sample, bool json, struct error *err)
+{
+	void (*render)(struct buf *, const json_t *) = sample ? text_sample : cell ? text_cell : text_run;
+	json_t *o = sample ? sample_json(s, sample) : cell ? cell_json(s, cell) : run_json(s);
+	struct buf b = {};
+
+	if (!o)
+		return error_set(err, KAB_USAGE, "%s holds no %s '%s'; \"kab show %s\" lists its cells", store_path(s),
+			sample ? "sample" : "cell", sample ? sample : cell, store_path(s));
+	if (json) {
+		json_dumpf(o, stdout, JSON_INDENT(1));
+		putchar('\n');
+	} else {
+		render(&b, o);
+		fputs(b.data, stdout);
+		buf_free(&b);
+	}
+	json_decref(o);
+	return 0;
+}
+
+int cmd_show(int argc, char **argv)
+{
+	const char *sample = NULL;
+	const struct option_spec table[] = {
+		{"sample", 0, OPT_STRING, "ID", "one sample whole, and where its captures lie", &sample},
+	};
+	const struct usage usage = {
+		.verb = "show",
+		.synopsis = "RUN [CELL]",
+		.summary = "What was measured: a run, a cell of it, or one sample.",
+		.options = table,
+		.noptions = ARRAY_SIZE(table),
+	};
+	struct cli_common common = {};
+	struct store *s;
+	struct error err;
+	int nargs, ret = cli_parse(&usage, argc, argv, &common, &nargs, &err);
+
+	if (ret)
+		return ret < 0 ? cli_fail("show", &err) : KAB_OK;
+	if (nargs < 1 || nargs > 2 || (nargs == 2 && sample)) {
+		error_set(&err, KAB_USAGE, "expected a run folder, and a cell or --sample ID at most");
+		return cli_fail("show", &err);
+	}
+	s = store_open(argv[0], false, NULL, &err);
+	if (!s)
+		return cli_fail("show", &err);
+	ret = show(s, nargs == 2 ? argv[1] : NULL, sample, common.json, &err);
+	store_close(s);
+	return ret ? cli_fail("show", &err) : KAB_OK;
+}

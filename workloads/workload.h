@@ -109,7 +109,9 @@ extern const char *const choices_off_on[], *const choices_mode[];
 		.max = _max, .choices = _choices,                                                \
 	}
 
-/* A figure of the workload's own, beside those that all have. */
+#define FIGURES_MAX 16
+
+/* A figure of the workload's own, beside those that all have; at most FIGURES_MAX. */
 struct figure {
 	const char *name; /* carries the unit: "marks_per_op", "remap_ns" */
 	const char *help;
@@ -192,6 +194,7 @@ struct run {
 uint64_t run_uint(const struct run *run, const char *name);   /* PARAM_UINT; PARAM_DURATION in ns */
 unsigned run_choice(const struct run *run, const char *name); /* index into choices */
 bool run_threads(const struct run *run);		      /* --mode thread */
+bool run_given(const struct run *run, const char *name);      /* on the command line */
 
 /*
  * Sets the number of workers and makes run->worker. @per_process of them each are threads of one
@@ -205,6 +208,8 @@ int run_workers(struct run *run, unsigned workers, unsigned per_process);
  * error set.
  */
 void *run_alloc(struct run *run, size_t size);
+/* The run ends after @ops operations of all workers together, whatever --ops and --duration say. */
+void run_set_ops(struct run *run, uint64_t ops);
 /* Makes room for @count open files more than usual (raises the soft limit). */
 int run_open_files(struct run *run, unsigned count);
 

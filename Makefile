@@ -40,7 +40,8 @@ ALLCFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SAN) -Irunner -Iworkloa
 HOSTLIBS = -ljansson -lyaml -lgsl -lgslcblas -lcrypto -lm -lpthread
 
 # The agent is PID 1 of a guest with no libraries, so these few objects are all it is made of.
-GUEST_SRC = runner/guest.c runner/agent.c runner/jobrun.c runner/proto.c runner/sample.c runner/error.c runner/util.c
+GUEST_SRC = runner/guest.c runner/agent.c runner/jobrun.c runner/proto.c runner/sysinfo.c \
+	runner/sample.c runner/error.c runner/util.c
 RUNNER_SRC = $(filter-out runner/guest%.c runner/main.c,$(wildcard runner/*.c))
 WORKLOAD_SRC = $(wildcard workloads/*.c)
 UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))

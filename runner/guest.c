@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * PID 1 of a guest: makes the few mounts that workloads need, opens the port to kab and serves jobs.
+ *
+ * The initramfs is the root of our own workloads. External programs run under HOST: the folder that kab shares
+ * over 9p, read-only, below a tmpfs that takes what is written. "kab.root" on the kernel's command line says that
+ * there is one.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "proto.h"
+#include "sysinfo.h"
+#include "util.h"
+
+#define HOST "/host"
+#define PORTS "/sys/class/virtio-ports"
+#define PORT_WAIT_MS 10000
+#define P9_OPTIONS "trans=virtio,version=9p2000.L,msize=512000,cache=loose,access=any"
+
+struct mount_point {
+	const char *type, *path, *options;
+	bool optional; /* the kernel may be built without it */
+};
+
+static const struct mount_point own_mounts[] = {
+	{ "proc", "/proc", NULL, false },
+	{ "sysfs", "/sys", NULL, false },
+	{ "devtmpfs", "/dev", NULL, false },
+	{ "tmpfs", "/dev/shm", "mode=1777", false },
+	{ "devpts", "/dev/pts", NULL, true },
+	{ "tmpfs", "/tmp", "mode=1777", false },
+	{ "debugfs", "/sys/kernel/debug", NULL, true },
+	{ "tracefs", "/sys/kernel/tracing", NULL, true },
+};
+
+/* The shared root, from the bottom up. */
+static const struct mount_point root_mounts[] = {
+	{ "9p", "/lower", P9_OPTIONS, false },
+	{ "tmpfs", "/over", "mode=755", false },
+	{ "overlay", HOST, "lowerdir=/lower,upperdir=/over/upper,workdir=/over/work", false },
+	{ "proc", HOST "/proc", NULL, false },
+	{ "sysfs", HOST "/sys", NULL, false },
+	{ "devtmpfs", HOST "/dev", NULL, false },
+	{ "tmpfs", HOST "/dev/shm", "mode=1777", false },
+	{ "devpts", HOST "/dev/pts", NULL, true },
+	{ "tmpfs", HOST "/tmp", "mode=1777", false },
+	{ "tmpfs", HOST "/run", "mode=755", false },
+	{ "debugfs", HOST "/sys/kernel/debug", NULL, true },
+	{ "tracefs", HOST "/sys/kernel/tracing", NULL, true },
+};
+
+static int mount_all(const struct mount_point *m, size_t n, struct error *err)
+{
+	for (; n; n--, m++) {
+		/* The 9p "device" is the tag that kab gave to the share. */
+		const char *source = strcmp(m->type, "9p") ? m->type : "kab-root";
+
+		mkdir(m->path, 0755);
+		if (!strcmp(m->type, "overlay")) {
+			mkdir("/over/upper", 0755);
+			mkdir("/over/work", 0755);
+		}
+		if (mount(source, m->path, m->type, 0, m->options) && !m->optional)
+			return error_set(err, KAB_ENVIRONMENT, "cannot mount %s on %s: %s%s",
+				m->type, m->path, strerror(errno),
+				errno == ENODEV ? " (this kernel is built without it)" : "");
+	}
+	return 0;
+}
+
+/* Makes kab-workload reachable under the shared root. */
+static int bind_workload(struct error *err)
+{
+	__close_fd int fd = -1;
+
+	if (access("/bin/kab-workload", F_OK))
+		return 0;
+	mkdir(HOST "/run/kab", 0755);
+	fd = open(HOST "/run/kab/kab-workload", O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
+	if (fd < 0 ||
+		mount("/bin/kab-workload", HOST "/run/kab/kab-workload", NULL, MS_BIND, NULL))
+		return error_set(err, KAB_ENVIRONMENT, "cannot put kab-workload into %s: %s", HOST,
+			strerror(errno));
+	return 0;
+}
+
+static bool cmdline_has(const char *word)
+{
+	__free_char char *text = file_read("/proc/cmdline", NULL, NULL);
+	char *save = NULL;
+
+	for (char *w = text ? strtok_r(text, " \n", &save) : NULL; w;
+		w = strtok_r(NULL, " \n", &save))
+		if (!strcmp(w, word))
+			return true;
+	return false;
+}
+
+/* The loopback interface, for workloads over TCP. A kernel without a network is none the worse. */
+static void loopback_up(void)
+{
+	struct ifreq ifr = { .ifr_name = "lo" };
+	__close_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ifr))
+		return;
+	ifr.ifr_flags |= IFF_UP | IFF_RUNNING;
+	ioctl(fd, SIOCSIFFLAGS, &ifr);
+}
+
+/* The device of the virtio-serial port that is named PROTO_PORT; NULL: not there yet. Caller frees. */
+static char *find_port(void)
+{
+	DIR *dir = opendir(PORTS);
+	struct dirent *d;
+	char *found = NULL;
+
+	while (dir && !found && (d = readdir(dir))) {
+		__free_char char *path = xasprintf(PORTS "/%s/name", d->d_name);
+		__free_char char *name = file_read(path, NULL, NULL);
+
+		if (name && !strncmp(name, PROTO_PORT "\n", strlen(PROTO_PORT) + 1))
+			found = xasprintf("/dev/%s", d->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* Ports come up on a work queue of the driver, and the host's end is announced by a message of its own. */
+static int open_port(struct error *err)
+{
+	uint64_t deadline = now_ns() + PORT_WAIT_MS * 1000000ull;
+	__free_char char *path = NULL;
+	int fd = -1;
+
+	while (now_ns() < deadline) {
+		struct pollfd p = { .events = POLLOUT };
+
+		if (!path)
+			path = find_port();
+		if (path && fd < 0)
+			fd = open(path, O_RDWR | O_CLOEXEC);
+		p.fd = fd;
+		if (fd >= 0 && poll(&p, 1, 0) == 1 && !(p.revents & POLLHUP))
+			return fd;
+		usleep(2000);
+	}
+	return error_set(err, KAB_ENVIRONMENT, "no virtio-serial port %s within %d ms", PROTO_PORT,
+		PORT_WAIT_MS);
+}
+
+/* Where there is no port to kab, the console is what is left. */
+static void console_say(const struct error *err)
+{
+	__close_fd int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		dprintf(fd, "<2>kab-guest: %s\n", err->text);
+}
+
+static int guest_run(struct error *err)
+{
+	struct jobrun_place place = {
+		.workload = "/bin/kab-workload",
+		.root = HOST,
+		.root_workload = "/run/kab/kab-workload",
+		.root_lack = "this guest was started without the shared root",
+		.tmp = "/tmp",
+	};
+	__close_fd int port = -1;
+	json_t *env;
+	int ret;
+
+	if (mount_all(own_mounts, ARRAY_SIZE(own_mounts), err))
+		return -1;
+	port = open_port(err);
+	if (port < 0)
+		return -1;
+	if (cmdline_has("kab.root")) {
+		if (mount_all(root_mounts, ARRAY_SIZE(root_mounts), err) || bind_workload(err)) {
+			agent_fail(port, err);
+			return -1;
+		}
+		place.root_lack = NULL;
+	}
+	loopback_up();
+	env = sysinfo();
+	ret = agent_serve(port, &place, env, err);
+	json_decref(env);
+	return ret;
+}
+
+int main(void)
+{
+	struct error err = { 0 };
+
+	if (getpid() != 1) {
+		fprintf(stderr, "kab-guest is the init of kab's guests; kab run starts it.\n");
+		return KAB_USAGE;
+	}
+	clearenv();
+	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	setenv("HOME", "/tmp", 1);
+	setenv("LC_ALL", "C", 1);
+	if (guest_run(&err))
+		console_say(&err);
+	/* Nothing here outlives the guest, so there is nothing to sync. */
+	reboot(RB_POWER_OFF);
+	return KAB_ENVIRONMENT;
+}

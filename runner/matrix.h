@@ -118,13 +118,29 @@ struct matrix {
 	bool has_commands; /* some workload is a command */
 };
 
-/* NULL with "file:line:column: what, expected what" and KAB_USAGE. */
+/*
+ * Reads a matrix that is to be run: NULL with "file:line:column: what, expected what" and KAB_USAGE. Names and parameters
+ * of kab's own workloads are checked against what kab-workload says of itself.
+ */
 struct matrix *matrix_read(const char *path, struct error *err);
-/* The same of text at hand; @path is the name used in messages. */
+/*
+ * The same of text at hand, for instance that of a run made elsewhere: own workloads are not checked, since
+ * they may be another version's. @path is the name used in messages.
+ */
 struct matrix *matrix_parse(const char *path, const char *text, struct error *err);
+/* With own workloads checked against @catalog (see catalog.h). */
+struct matrix *matrix_parse_checked(const char *path, const char *text, const json_t *catalog, struct error *err);
 void matrix_free(struct matrix *m);
-/* The matrix as JSON, for run.json and hashes: complete and canonical (sorted keys). New reference. */
+/*
+ * The matrix as JSON, for run.json and hashes: complete, and canonical when dumped with JSON_SORT_KEYS. Path and
+ * text are left out. New reference.
+ */
 json_t *matrix_to_json(const struct matrix *m);
+
+const char *executor_kind_name(enum executor_kind kind); /* "vm", "exact", "local" */
+/* Fills in @to with a copy of @from called @label; arm_clear() empties it. */
+void arm_copy(struct arm *to, const struct arm *from, const char *label);
+void arm_clear(struct arm *a);
 
 const struct arm *matrix_arm(const struct matrix *m, const char *label);
 const char *params_get(const struct params *p, const char *key);

@@ -24,7 +24,11 @@ struct plan_sample {
 	size_t cell;
 	unsigned seq;	/* position in the boot, from 0 */
 	bool warmup;	/* recorded, marked, never compared */
-	bool perf_stat; /* runs under perf stat: only warm-up samples do, so that no timed sample pays for it */
+	/*
+	 * Runs under perf stat, where that is observed: warm-up samples of the first two blocks, so that no timed
+	 * sample pays for it. A matrix without warm-ups gets one round of them in these blocks.
+	 */
+	bool perf_stat;
 };
 
 struct plan_boot {
@@ -36,13 +40,14 @@ struct plan_boot {
 };
 
 struct plan {
-	const struct matrix *matrix; /* borrowed */
+	const struct matrix *matrix; /* borrowed; with options.aa the plan's own copy with equal arms */
+	struct matrix *aa;	     /* that copy, owned; NULL */
 	uint64_t seed;
 	struct cell *cells;
 	size_t ncells;
 	struct plan_boot *boots;
 	size_t nboots;
-	char hash[65]; /* of matrix, arms and seed: what a resumed run must agree on */
+	char hash[65]; /* of matrix, options and seed: what a resumed run must agree on */
 };
 
 struct plan_options {

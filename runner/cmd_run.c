@@ -41,16 +41,21 @@ static int parse(int argc, char **argv, struct job_order *o, struct error *err)
 	struct options *opt = &o->opt;
 	const struct option_spec table[] = {
 		{"dry-run", 'n', OPT_FLAG, NULL, "print the plan, run nothing", &opt->dry_run},
-		{"only", 0, OPT_STRING, "GLOB", "only cells whose name matches, as 'pipe/*'", &opt->only},
-		{"new", 0, OPT_FLAG, NULL, "start a new run even if one is unfinished", &opt->fresh},
+		{"only", 0, OPT_STRING, "GLOB", "only cells whose name matches, as 'pipe/*'",
+			&opt->only},
+		{"new", 0, OPT_FLAG, NULL, "start a new run even if one is unfinished",
+			&opt->fresh},
 		{"more-boots", 0, OPT_UINT, "N", "add N blocks to a run", &opt->more_boots},
-		{"aa", 0, OPT_FLAG, NULL, "make every arm the baseline: how often is nothing called a change?",
+		{"aa", 0, OPT_FLAG, NULL,
+			"make every arm the baseline: how often is nothing called a change?",
 			&opt->aa},
 		{"blocks", 0, OPT_UINT, "N", "instead of the matrix's", &opt->blocks},
 		{"seed", 0, OPT_STRING, "N", "instead of the matrix's or a drawn one", &opt->seed},
-		{"label", 0, OPT_STRING, "NAME", "executor local: what to call the running kernel", &opt->label},
+		{"label", 0, OPT_STRING, "NAME", "executor local: what to call the running kernel",
+			&opt->label},
 		{"results", 0, OPT_STRING, "DIR", "where run folders lie", &opt->results},
-		{"yes", 'y', OPT_FLAG, NULL, "run the commands of a matrix without asking", &opt->yes},
+		{"yes", 'y', OPT_FLAG, NULL, "run the commands of a matrix without asking",
+			&opt->yes},
 	};
 	const struct usage usage = {
 		.verb = "run",
@@ -64,7 +69,8 @@ static int parse(int argc, char **argv, struct job_order *o, struct error *err)
 	if (ret)
 		return ret;
 	if (nargs > 1 || (!nargs && !opt->more_boots))
-		return error_set(err, KAB_USAGE, "expected one matrix file or run folder, found %d operands", nargs);
+		return error_set(err, KAB_USAGE,
+			"expected one matrix file or run folder, found %d operands", nargs);
 	o->operand = nargs ? argv[0] : NULL;
 	return 0;
 }
@@ -76,7 +82,8 @@ static int parse_seed(const char *text, uint64_t *seed, struct error *err)
 	errno = 0;
 	*seed = text ? strtoull(text, &end, 10) : 0;
 	if (text && (errno || *end || end == text || *text == '-' || !*seed))
-		return error_set(err, KAB_USAGE, "--seed %s: expected a number from 1 to 18446744073709551615", text);
+		return error_set(err, KAB_USAGE,
+			"--seed %s: expected a number from 1 to 18446744073709551615", text);
 	return 0;
 }
 
@@ -129,7 +136,7 @@ static json_t *options_json(const struct options *opt)
 /* What a run must look like to be the one that this command means. */
 struct wanted {
 	const struct job_order *o;
-	uint64_t seed;	   /* 0: any */
+	uint64_t seed; /* 0: any */
 	bool finished;
 	char *difference; /* of the last candidate that was all right but for arms or host */
 };
@@ -137,7 +144,8 @@ struct wanted {
 static bool is_wanted(void *arg, const json_t *run)
 {
 	struct wanted *w = arg;
-	const char *hash = stored_text(run, "plan", "hash"), *seed = stored_text(run, "plan", "seed");
+	const char *hash = stored_text(run, "plan", "hash"),
+		   *seed = stored_text(run, "plan", "seed");
 	char *difference;
 	struct plan *plan;
 	bool same;
@@ -163,9 +171,11 @@ static int check_local(const struct matrix *m, struct error *err)
 	for (size_t i = 0; i < m->narms; i++) {
 		const struct arm *a = &m->arms[i];
 
-		if (a->nseries || a->nconfig || a->align || a->mutation || (a->cmdline && *a->cmdline))
+		if (a->nseries || a->nconfig || a->align || a->mutation ||
+			(a->cmdline && *a->cmdline))
 			return error_set(err, KAB_USAGE,
-				"%s: arm '%s' asks for a kernel of its own, but the executor local measures the "
+				"%s: arm '%s' asks for a kernel of its own, but the executor local "
+				"measures the "
 				"running one",
 				m->path, a->label);
 	}
@@ -179,12 +189,14 @@ static int check_matrix(struct job_order *o, struct error *err)
 
 	if (m->precision > 0 || m->budget_s > 0)
 		return error_set(err, KAB_USAGE,
-			"%s: key '%s': this version runs a fixed number of blocks; give 'blocks' (and later "
+			"%s: key '%s': this version runs a fixed number of blocks; give 'blocks' "
+			"(and later "
 			"--more-boots) instead",
 			m->path, m->precision > 0 ? "precision" : "budget");
 	if (m->executor != EXECUTOR_LOCAL) {
 		if (o->opt.label)
-			return error_set(err, KAB_USAGE, "--label is for the executor local; %s uses %s", m->path,
+			return error_set(err, KAB_USAGE,
+				"--label is for the executor local; %s uses %s", m->path,
 				executor_kind_name(m->executor));
 		return 0;
 	}
@@ -199,7 +211,8 @@ static int check_matrix(struct job_order *o, struct error *err)
 /* Arms looked up, nothing built: enough to tell whether a run found is of the same sources. */
 static int look_up(struct job_order *o, struct error *err)
 {
-	o->arms = run_arms(o->matrix, json_is_true(json_object_get(o->options, "aa")), false, NULL, err);
+	o->arms = run_arms(
+		o->matrix, json_is_true(json_object_get(o->options, "aa")), false, NULL, err);
 	if (!o->arms)
 		return -1;
 	o->arms_json = run_arms_json(o->arms, o->matrix);
@@ -216,11 +229,14 @@ static int open_run(struct job_order *o, const char *path, struct error *err)
 	if (!o->store)
 		return -1;
 	if (torn)
-		fprintf(stderr, "kab run: %s: the last line was torn (%zu bytes); that sample runs again\n", path, torn);
+		fprintf(stderr,
+			"kab run: %s: the last line was torn (%zu bytes); that sample runs again\n",
+			path, torn);
 	return 0;
 }
 
-/* Makes the plan of the run that is open, with the blocks it has got since, and those that are asked for now. */
+/* Makes the plan of the run that is open, with the blocks it has got since, and those that are
+ * asked for now. */
 static int plan_open_run(struct job_order *o, struct error *err)
 {
 	const json_t *run = store_run(o->store);
@@ -232,7 +248,8 @@ static int plan_open_run(struct job_order *o, struct error *err)
 		return -1;
 	if (!hash || strcmp(o->plan->hash, hash))
 		return error_set(err, KAB_ENVIRONMENT,
-			"%s: this version of kab plans that matrix in another way, so the run cannot be continued; "
+			"%s: this version of kab plans that matrix in another way, so the run "
+			"cannot be continued; "
 			"start a new one",
 			store_path(o->store));
 	plan_extend(o->plan, blocks);
@@ -246,7 +263,9 @@ static int take_folder(struct job_order *o, const char *path, struct error *err)
 	char *difference;
 
 	if (opt->only || opt->seed || opt->blocks || opt->aa || opt->label || opt->fresh)
-		return error_set(err, KAB_USAGE, "%s is a run: its matrix and options are settled; only --more-boots can be given",
+		return error_set(err, KAB_USAGE,
+			"%s is a run: its matrix and options are settled; only --more-boots can be "
+			"given",
 			path);
 	if (open_run(o, path, err))
 		return -1;
@@ -279,7 +298,8 @@ static int take_newest(struct job_order *o, struct error *err)
 	__free_char char *path = store_find(o->results, is_finished, NULL);
 
 	if (!path)
-		return error_set(err, KAB_USAGE, "%s holds no finished run that --more-boots could add to", o->results);
+		return error_set(err, KAB_USAGE,
+			"%s holds no finished run that --more-boots could add to", o->results);
 	return take_folder(o, path, err);
 }
 
@@ -292,12 +312,14 @@ static int take_matrix(struct job_order *o, struct error *err)
 
 	o->own_matrix = matrix_read(o->operand, err);
 	o->matrix = o->own_matrix;
-	if (!o->matrix || parse_seed(o->opt.seed, &w.seed, err) || check_matrix(o, err) || look_up(o, err))
+	if (!o->matrix || parse_seed(o->opt.seed, &w.seed, err) || check_matrix(o, err) ||
+		look_up(o, err))
 		return -1;
 	if (!o->opt.fresh)
 		path = store_find(o->results, is_wanted, &w);
 	if (!path && w.difference)
-		fprintf(stderr, "kab run: not continuing an earlier run of this matrix: %s\n", w.difference);
+		fprintf(stderr, "kab run: not continuing an earlier run of this matrix: %s\n",
+			w.difference);
 	free(w.difference);
 	if (path) {
 		ret = open_run(o, path, err) || plan_open_run(o, err) ? -1 : 0;
@@ -305,8 +327,9 @@ static int take_matrix(struct job_order *o, struct error *err)
 		return ret;
 	}
 	if (o->opt.more_boots)
-		return error_set(err, KAB_USAGE, "%s holds no finished run of %s that --more-boots could add to",
-			o->results, o->operand);
+		return error_set(err, KAB_USAGE,
+			"%s holds no finished run of %s that --more-boots could add to", o->results,
+			o->operand);
 	o->plan = plan_make(o->matrix,
 		&(struct plan_options){
 			.only = o->opt.only,
@@ -349,12 +372,15 @@ static int ask_for_commands(const struct job_order *o, struct error *err)
 	if (!m->has_commands || o->opt.yes || came_with_kab(m))
 		return 0;
 	fprintf(stderr, "%s runs these commands, as root%s:\n", m->path,
-		m->executor == EXECUTOR_LOCAL ? " if you are" : " of the guest, which can read this machine's files");
+		m->executor == EXECUTOR_LOCAL
+			? " if you are"
+			: " of the guest, which can read this machine's files");
 	for (size_t i = 0; i < m->nworkloads; i++)
 		if (m->workloads[i].command)
 			fprintf(stderr, "  %s\n", m->workloads[i].command);
 	if (!isatty(STDIN_FILENO))
-		return error_set(err, KAB_USAGE, "%s holds commands and did not come with kab: look at them and give --yes",
+		return error_set(err, KAB_USAGE,
+			"%s holds commands and did not come with kab: look at them and give --yes",
 			m->path);
 	fprintf(stderr, "Run them? [y/N] ");
 	answer = getchar();
@@ -407,11 +433,13 @@ static int settle_store(struct job_order *o, struct error *err)
 	int ret;
 
 	if (!o->store) {
-		o->store = store_create(o->results, o->plan, o->options, o->arms_json, o->host, err);
+		o->store =
+			store_create(o->results, o->plan, o->options, o->arms_json, o->host, err);
 		return o->store ? 0 : -1;
 	}
 	patch = json_pack("{s:s,s:{s:i,s:I}}", "state", "running", "plan", "blocks",
-		(int)o->plan->boots[o->plan->nboots - 1].block + 1, "boots", (json_int_t)o->plan->nboots);
+		(int)o->plan->boots[o->plan->nboots - 1].block + 1, "boots",
+		(json_int_t)o->plan->nboots);
 	ret = store_update(o->store, patch, err);
 	json_decref(patch);
 	return ret;
@@ -433,7 +461,8 @@ static int execute(struct job_order *o, struct error *err)
 	if (!run_execute(&r, err))
 		return 0;
 	if (err->status == KAB_INTERRUPTED)
-		error_set(err, KAB_INTERRUPTED, "interrupted, %zu of %zu samples done; \"kab run %s\" continues", r.done,
+		error_set(err, KAB_INTERRUPTED,
+			"interrupted, %zu of %zu samples done; \"kab run %s\" continues", r.done,
 			r.total, store_path(o->store));
 	return -1;
 }

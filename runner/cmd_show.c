@@ -20,7 +20,8 @@ static const char *text_at(const json_t *o, const char *key)
 
 static void count_up(json_t *counts, const char *key)
 {
-	json_object_set_new(counts, key, json_integer(json_integer_value(json_object_get(counts, key)) + 1));
+	json_object_set_new(
+		counts, key, json_integer(json_integer_value(json_object_get(counts, key)) + 1));
 }
 
 /* The object at @key of @o, made if need be. Borrowed. */
@@ -52,7 +53,8 @@ static json_t *cells_json(const struct store *s)
 static json_t *run_json(const struct store *s)
 {
 	json_t *run = store_run(s), *o = run_json_summary(s);
-	static const char *const kept[] = {"name", "created", "finished", "plan", "options", "arms", "env"};
+	static const char *const kept[] = {
+		"name", "created", "finished", "plan", "options", "arms", "env"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		if (json_object_get(run, kept[i]))
@@ -68,10 +70,11 @@ static void text_counts(struct buf *b, const json_t *counts)
 	json_t *n;
 	unsigned shown = 0;
 
-	json_object_foreach((json_t *)counts, status, n) {
+	json_object_foreach ((json_t *)counts, status, n) {
 		if (!json_integer_value(n))
 			continue;
-		buf_addf(b, "%s%lld %s", shown++ ? ", " : "", (long long)json_integer_value(n), status);
+		buf_addf(b, "%s%lld %s", shown++ ? ", " : "", (long long)json_integer_value(n),
+			status);
 	}
 }
 
@@ -81,11 +84,12 @@ static void text_arm(struct buf *b, const json_t *arm, const char *baseline)
 	size_t i;
 
 	buf_addf(b, "  %-12s %s", text_at(arm, "label"),
-		*text_at(arm, "base_version") ? text_at(arm, "base_version") : "the running kernel");
-	json_array_foreach(list, i, item)
+		*text_at(arm, "base_version") ? text_at(arm, "base_version")
+					      : "the running kernel");
+	json_array_foreach (list, i, item)
 		buf_addf(b, " + %s", json_string_value(item));
 	list = json_object_get(arm, "config");
-	json_array_foreach(list, i, item)
+	json_array_foreach (list, i, item)
 		buf_addf(b, ", config %s", json_string_value(item));
 	if (*text_at(arm, "cmdline"))
 		buf_addf(b, ", cmdline \"%s\"", text_at(arm, "cmdline"));
@@ -101,23 +105,24 @@ static void text_run(struct buf *b, const json_t *o)
 	json_t *arms, *counts;
 	size_t i;
 
-	buf_addf(b, "%s: %s, %s, begun %s\n", text_at(o, "run"), text_at(o, "name"), text_at(o, "state"),
-		text_at(o, "created"));
-	buf_addf(b, "executor %s%s%s on %s, kernel %s; %lld blocks, seed %s\n", text_at(env, "executor"),
-		*text_at(env, "label") ? ", label " : "", text_at(env, "label"), text_at(env, "cpu_model"),
-		text_at(env, "kernel_release"), (long long)json_integer_value(json_object_get(plan, "blocks")),
+	buf_addf(b, "%s: %s, %s, begun %s\n", text_at(o, "run"), text_at(o, "name"),
+		text_at(o, "state"), text_at(o, "created"));
+	buf_addf(b, "executor %s%s%s on %s, kernel %s; %lld blocks, seed %s\n",
+		text_at(env, "executor"), *text_at(env, "label") ? ", label " : "",
+		text_at(env, "label"), text_at(env, "cpu_model"), text_at(env, "kernel_release"),
+		(long long)json_integer_value(json_object_get(plan, "blocks")),
 		text_at(plan, "seed"));
 	if (json_is_true(json_object_get(json_object_get(o, "options"), "aa")))
 		buf_addstr(b, "every arm is the baseline (--aa)\n");
 	buf_addstr(b, "arms\n");
-	json_array_foreach(json_object_get(o, "arms"), i, arm)
+	json_array_foreach (json_object_get(o, "arms"), i, arm)
 		text_arm(b, arm, text_at(o, "baseline"));
 	buf_addstr(b, "samples\n  ");
 	text_counts(b, json_object_get(o, "samples"));
 	buf_addstr(b, "\ncells\n");
-	json_object_foreach(json_object_get(o, "cells"), cell, arms) {
+	json_object_foreach (json_object_get(o, "cells"), cell, arms) {
 		buf_addf(b, "  %s\n", cell);
-		json_object_foreach(arms, label, counts) {
+		json_object_foreach (arms, label, counts) {
 			buf_addf(b, "    %-12s ", label);
 			text_counts(b, counts);
 			buf_addstr(b, "\n");
@@ -126,8 +131,8 @@ static void text_run(struct buf *b, const json_t *o)
 }
 
 /*
- * {cell, metrics: {name: {unit, better, arms: {label: [{block, boot, life, values}]}}}, failed: [{id, arm, status,
- * reason}]}: timed samples by boot, in file order. NULL: no such cell.
+ * {cell, metrics: {name: {unit, better, arms: {label: [{block, boot, life, values}]}}}, failed:
+ * [{id, arm, status, reason}]}: timed samples by boot, in file order. NULL: no such cell.
  */
 static json_t *cell_json(const struct store *s, const char *cell)
 {
@@ -145,12 +150,14 @@ static json_t *cell_json(const struct store *s, const char *cell)
 			continue;
 		found = true;
 		if (smp->status != SAMPLE_OK)
-			json_array_append_new(failed,
-				json_pack("{s:s,s:s,s:s,s:s}", "id", smp->id, "arm", smp->arm, "status",
-					sample_status_name(smp->status), "reason", smp->reason ? smp->reason : ""));
+			json_array_append_new(
+				failed, json_pack("{s:s,s:s,s:s,s:s}", "id", smp->id, "arm",
+						smp->arm, "status", sample_status_name(smp->status),
+						"reason", smp->reason ? smp->reason : ""));
 		for (size_t j = 0; j < smp->nmetrics && !smp->warmup; j++) {
 			struct metric m = metric_find(smp->metrics[j].name);
-			json_t *entry = object_at(metrics, m.name), *arms = object_at(entry, "arms"), *boots, *last;
+			json_t *entry = object_at(metrics, m.name),
+			       *arms = object_at(entry, "arms"), *boots, *last;
 
 			json_object_set_new(entry, "unit", json_string(m.unit));
 			json_object_set_new(entry, "better", json_string(better[m.better]));
@@ -158,13 +165,15 @@ static json_t *cell_json(const struct store *s, const char *cell)
 				json_object_set_new(arms, smp->arm, json_array());
 			boots = json_object_get(arms, smp->arm);
 			last = json_array_get(boots, json_array_size(boots) - 1);
-			if (!last || json_integer_value(json_object_get(last, "boot")) != smp->boot ||
+			if (!last ||
+				json_integer_value(json_object_get(last, "boot")) != smp->boot ||
 				json_integer_value(json_object_get(last, "life")) != smp->life) {
-				last = json_pack("{s:i,s:i,s:i,s:[]}", "block", (int)smp->block, "boot", (int)smp->boot,
-					"life", (int)smp->life, "values");
+				last = json_pack("{s:i,s:i,s:i,s:[]}", "block", (int)smp->block,
+					"boot", (int)smp->boot, "life", (int)smp->life, "values");
 				json_array_append_new(boots, last);
 			}
-			json_array_append_new(json_object_get(last, "values"), json_real(smp->metrics[j].value));
+			json_array_append_new(
+				json_object_get(last, "values"), json_real(smp->metrics[j].value));
 		}
 	}
 	if (!found) {
@@ -180,11 +189,13 @@ static void text_boot(struct buf *b, const char *arm, const json_t *boot)
 	const json_t *value;
 	size_t i;
 
-	buf_addf(b, "    %-12s block %lld", arm, (long long)json_integer_value(json_object_get(boot, "block")));
+	buf_addf(b, "    %-12s block %lld", arm,
+		(long long)json_integer_value(json_object_get(boot, "block")));
 	if (json_integer_value(json_object_get(boot, "life")))
-		buf_addf(b, " life %lld", (long long)json_integer_value(json_object_get(boot, "life")));
+		buf_addf(b, " life %lld",
+			(long long)json_integer_value(json_object_get(boot, "life")));
 	buf_addstr(b, ":");
-	json_array_foreach(json_object_get(boot, "values"), i, value)
+	json_array_foreach (json_object_get(boot, "values"), i, value)
 		buf_addf(b, " %.6g", json_number_value(value));
 	buf_addstr(b, "\n");
 }
@@ -196,17 +207,18 @@ static void text_cell(struct buf *b, const json_t *o)
 	size_t i;
 
 	buf_addf(b, "%s\n", text_at(o, "cell"));
-	json_object_foreach(json_object_get(o, "metrics"), name, metric) {
-		buf_addf(b, "  %s%s%s%s%s\n", name, *text_at(metric, "unit") ? ", " : "", text_at(metric, "unit"),
+	json_object_foreach (json_object_get(o, "metrics"), name, metric) {
+		buf_addf(b, "  %s%s%s%s%s\n", name, *text_at(metric, "unit") ? ", " : "",
+			text_at(metric, "unit"),
 			strcmp(text_at(metric, "better"), "none") ? ", better: " : "",
 			strcmp(text_at(metric, "better"), "none") ? text_at(metric, "better") : "");
-		json_object_foreach(json_object_get(metric, "arms"), arm, boots)
-			json_array_foreach(boots, i, item)
+		json_object_foreach (json_object_get(metric, "arms"), arm, boots)
+			json_array_foreach (boots, i, item)
 				text_boot(b, arm, item);
 	}
-	json_array_foreach(json_object_get(o, "failed"), i, item)
-		buf_addf(b, "  %s (arm %s): %s: %s\n", text_at(item, "id"), text_at(item, "arm"), text_at(item, "status"),
-			text_at(item, "reason"));
+	json_array_foreach (json_object_get(o, "failed"), i, item)
+		buf_addf(b, "  %s (arm %s): %s: %s\n", text_at(item, "id"), text_at(item, "arm"),
+			text_at(item, "status"), text_at(item, "reason"));
 }
 
 /* Paths of what was captured with sample @id, sorted. New reference. */
@@ -237,7 +249,8 @@ static json_t *sample_json(const struct store *s, const char *id)
 
 	samples = store_samples(s, &n);
 	for (size_t i = 0; i < n; i++) {
-		__free_char char *console = xasprintf("%s/boots/%u/console.log", store_path(s), samples[i].boot);
+		__free_char char *console =
+			xasprintf("%s/boots/%u/console.log", store_path(s), samples[i].boot);
 		json_t *o;
 
 		if (strcmp(samples[i].id, id))
@@ -257,12 +270,12 @@ static void text_sample(struct buf *b, const json_t *o)
 	json_t *v, *item;
 	size_t i;
 
-	json_object_foreach((json_t *)o, key, v) {
+	json_object_foreach ((json_t *)o, key, v) {
 		char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_SORT_KEYS);
 
 		if (!strcmp(key, "raw") || !strcmp(key, "metrics")) {
 			buf_addf(b, "%s\n", key);
-			json_array_foreach(v, i, item) {
+			json_array_foreach (v, i, item) {
 				if (json_is_string(item))
 					buf_addf(b, "  %s\n", json_string_value(item));
 				else
@@ -270,20 +283,25 @@ static void text_sample(struct buf *b, const json_t *o)
 						json_number_value(json_object_get(item, "value")));
 			}
 		} else {
-			buf_addf(b, "%s %s\n", key, json_is_string(v) ? json_string_value(v) : text);
+			buf_addf(
+				b, "%s %s\n", key, json_is_string(v) ? json_string_value(v) : text);
 		}
 		free(text);
 	}
 }
 
-static int show(const struct store *s, const char *cell, const char *sample, bool json, struct error *err)
+static int show(
+	const struct store *s, const char *cell, const char *sample, bool json, struct error *err)
 {
-	void (*render)(struct buf *, const json_t *) = sample ? text_sample : cell ? text_cell : text_run;
+	void (*render)(struct buf *, const json_t *) = sample ? text_sample
+						       : cell ? text_cell
+							      : text_run;
 	json_t *o = sample ? sample_json(s, sample) : cell ? cell_json(s, cell) : run_json(s);
 	struct buf b = {};
 
 	if (!o)
-		return error_set(err, KAB_USAGE, "%s holds no %s '%s'; \"kab show %s\" lists its cells", store_path(s),
+		return error_set(err, KAB_USAGE,
+			"%s holds no %s '%s'; \"kab show %s\" lists its cells", store_path(s),
 			sample ? "sample" : "cell", sample ? sample : cell, store_path(s));
 	if (json) {
 		json_dumpf(o, stdout, JSON_INDENT(1));
@@ -301,7 +319,8 @@ int cmd_show(int argc, char **argv)
 {
 	const char *sample = NULL;
 	const struct option_spec table[] = {
-		{"sample", 0, OPT_STRING, "ID", "one sample whole, and where its captures lie", &sample},
+		{"sample", 0, OPT_STRING, "ID", "one sample whole, and where its captures lie",
+			&sample},
 	};
 	const struct usage usage = {
 		.verb = "show",
@@ -318,7 +337,8 @@ int cmd_show(int argc, char **argv)
 	if (ret)
 		return ret < 0 ? cli_fail("show", &err) : KAB_OK;
 	if (nargs < 1 || nargs > 2 || (nargs == 2 && sample)) {
-		error_set(&err, KAB_USAGE, "expected a run folder, and a cell or --sample ID at most");
+		error_set(&err, KAB_USAGE,
+			"expected a run folder, and a cell or --sample ID at most");
 		return cli_fail("show", &err);
 	}
 	s = store_open(argv[0], false, NULL, &err);

@@ -85,7 +85,7 @@ static int set_latency(const json_t *o, struct sample *s, struct error *err)
 	if (!o)
 		return 0;
 	if (histogram_from_json(o, &s->latency, err))
-		return error_prefix(err, "kab-workload's output: ");
+		return error_prefix(err, "kab-workload's output");
 	if (!hist_count(h->bucket, h->n))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(percentiles); i++)
@@ -132,7 +132,7 @@ static int read_object(const json_t *o, struct sample *s, struct error *err)
 		return bad_output(err, "ops_per_s");
 	sample_set_metric(s, "ops_per_s", json_number_value(rate));
 	if (workers && sample_set_workers(s, workers, err))
-		return error_prefix(err, "kab-workload's output: ");
+		return error_prefix(err, "kab-workload's output");
 	set_fairness(s);
 	set_per_op(o, s);
 	return set_latency(json_object_get(o, "latency_ns"), s, err) ||
@@ -167,10 +167,12 @@ static int match_regex(const char *text, const char *expr, double *value, struct
 
 	if (regcomp(&re, expr, REG_EXTENDED | REG_NEWLINE))
 		return error_set(err, KAB_ENVIRONMENT, "regex \"%s\" is malformed", expr);
-	ret = re.re_nsub < 1 || regexec(&re, text, ARRAY_SIZE(group), group, 0) || group[1].rm_so < 0;
+	ret = re.re_nsub < 1 || regexec(&re, text, ARRAY_SIZE(group), group, 0) ||
+	      group[1].rm_so < 0;
 	regfree(&re);
 	if (ret)
-		return error_set(err, KAB_ENVIRONMENT, "regex \"%s\" finds no figure in the output", expr);
+		return error_set(
+			err, KAB_ENVIRONMENT, "regex \"%s\" finds no figure in the output", expr);
 	number = xstrndup(text + group[1].rm_so, (size_t)(group[1].rm_eo - group[1].rm_so));
 	*value = strtod(number, &end);
 	ret = end == number || *end;
@@ -195,7 +197,7 @@ int figures_of_command(const char *out, const struct figure *f, struct sample *s
 		return 0;
 	}
 	if (readers[f->kind](out, f->expr, &value, err))
-		return error_prefix(err, "figure %s: ", f->name);
+		return error_prefix(err, "figure %s", f->name);
 	sample_set_metric(s, f->name, value);
 	return 0;
 }

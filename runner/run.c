@@ -8,7 +8,8 @@
 #include "sysinfo.h"
 #include "util.h"
 
-/* What a run leaves on disk, by experience: captures of a sample, console of a boot; and some air. */
+/* What a run leaves on disk, by experience: captures of a sample, console of a boot; and some air.
+ */
 #define BYTES_PER_SAMPLE (64u << 10)
 #define BYTES_PER_BOOT (512u << 10)
 #define BYTES_SPARE (16u << 20)
@@ -36,7 +37,8 @@ static void show_build(void *arg, const char *stage, unsigned long done, unsigne
 		progress_update(note->progress, text, "", done, total);
 }
 
-struct run_arm *run_arms(const struct matrix *m, bool aa, bool build, struct progress *progress, struct error *err)
+struct run_arm *run_arms(
+	const struct matrix *m, bool aa, bool build, struct progress *progress, struct error *err)
 {
 	struct run_arm *arms = xcalloc(m->narms, sizeof(*arms));
 
@@ -47,10 +49,11 @@ struct run_arm *run_arms(const struct matrix *m, bool aa, bool build, struct pro
 		arms[i].arm = aa ? matrix_arm(m, m->baseline) : &m->arms[i];
 		snprintf(note.label, sizeof(note.label), "%s", m->arms[i].label);
 		if (m->executor != EXECUTOR_LOCAL)
-			ret = build ? kernel_build(arms[i].arm, &arms[i].kernel, show_build, &note, err)
+			ret = build ? kernel_build(
+					      arms[i].arm, &arms[i].kernel, show_build, &note, err)
 				    : kernel_resolve(arms[i].arm, &arms[i].kernel, err);
 		if (ret) {
-			error_prefix(err, "arm %s: ", m->arms[i].label);
+			error_prefix(err, "arm %s", m->arms[i].label);
 			run_arms_free(arms, m->narms);
 			return NULL;
 		}
@@ -72,16 +75,18 @@ static json_t *arm_json(const struct run_arm *a, const char *label)
 	json_t *series = json_array(), *config = json_array(), *o;
 
 	for (size_t i = 0; i < arm->nseries; i++) {
-		__free_char char *name = arm->series[i].patches
-						 ? xasprintf("%s:%u", arm->series[i].name, arm->series[i].patches)
-						 : xstrdup(arm->series[i].name);
+		__free_char char *name =
+			arm->series[i].patches
+				? xasprintf("%s:%u", arm->series[i].name, arm->series[i].patches)
+				: xstrdup(arm->series[i].name);
 
 		json_array_append_new(series, json_string(name));
 	}
 	for (size_t i = 0; i < arm->nconfig; i++)
 		json_array_append_new(config, json_string(arm->config[i]));
-	o = json_pack("{s:s,s:s,s:o,s:o,s:s,s:i}", "label", label, "key", k->key, "series", series, "config", config,
-		"cmdline", arm->cmdline ? arm->cmdline : "", "align", (int)arm->align);
+	o = json_pack("{s:s,s:s,s:o,s:o,s:s,s:i}", "label", label, "key", k->key, "series", series,
+		"config", config, "cmdline", arm->cmdline ? arm->cmdline : "", "align",
+		(int)arm->align);
 	if (k->base_version)
 		json_object_set_new(o, "base_version", json_string(k->base_version));
 	json_object_set_new(o, "debug", json_boolean(k->debug));
@@ -118,8 +123,10 @@ static const char *text_at(const json_t *o, const char *key)
 
 char *run_difference(const json_t *run, const json_t *arms, const json_t *host)
 {
-	static const char *const must_agree[] = {"executor", "label", "cpu_model", "kernel_release"};
-	const json_t *old_arms = json_object_get(run, "arms"), *old_host = json_object_get(run, "env");
+	static const char *const must_agree[] = {
+		"executor", "label", "cpu_model", "kernel_release"};
+	const json_t *old_arms = json_object_get(run, "arms"),
+		     *old_host = json_object_get(run, "env");
 
 	if (json_array_size(old_arms) != json_array_size(arms))
 		return xstrdup("its arms are others");
@@ -127,14 +134,17 @@ char *run_difference(const json_t *run, const json_t *arms, const json_t *host)
 		const json_t *was = json_array_get(old_arms, i), *is = json_array_get(arms, i);
 
 		if (strcmp(text_at(was, "key"), text_at(is, "key")))
-			return xasprintf("arm %s was built from other sources (key %.12s, now %.12s)",
+			return xasprintf(
+				"arm %s was built from other sources (key %.12s, now %.12s)",
 				text_at(is, "label"), text_at(was, "key"), text_at(is, "key"));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(must_agree); i++) {
-		const char *was = text_at(old_host, must_agree[i]), *is = text_at(host, must_agree[i]);
+		const char *was = text_at(old_host, must_agree[i]),
+			   *is = text_at(host, must_agree[i]);
 
 		if (strcmp(was, is))
-			return xasprintf("this machine's %s was \"%s\", now \"%s\"", must_agree[i], was, is);
+			return xasprintf(
+				"this machine's %s was \"%s\", now \"%s\"", must_agree[i], was, is);
 	}
 	return NULL;
 }
@@ -152,7 +162,8 @@ double run_estimate_s(const struct plan *plan)
 			const struct params *p = &plan->cells[b->samples[j].cell].params;
 			double timed = run_seconds(params_get(p, "duration"));
 
-			total += costs[kind].sample + costs[kind].slowness * (timed > 0 ? timed : 1);
+			total +=
+				costs[kind].sample + costs[kind].slowness * (timed > 0 ? timed : 1);
 		}
 	}
 	return total;
@@ -166,13 +177,15 @@ int run_check_space(const struct plan *plan, const char *results, struct error *
 	for (size_t i = 0; i < plan->nboots; i++)
 		needed += plan->boots[i].nsamples * (uint64_t)BYTES_PER_SAMPLE;
 	if (dir_make(results, err) || statvfs(results, &fs))
-		return error_prefix(err, "results: ");
+		return error_prefix(err, "results");
 	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (free_bytes >= needed)
 		return 0;
-	return error_set(err, KAB_ENVIRONMENT, "%s: %llu MiB free, but this run may need %llu MiB: make room there, or name "
+	return error_set(err, KAB_ENVIRONMENT,
+		"%s: %llu MiB free, but this run may need %llu MiB: make room there, or name "
 		"another folder with --results",
-		results, (unsigned long long)(free_bytes >> 20), (unsigned long long)(needed >> 20) + 1);
+		results, (unsigned long long)(free_bytes >> 20),
+		(unsigned long long)(needed >> 20) + 1);
 }
 
 /* What the store knows already: samples done, arms that came up. */
@@ -191,7 +204,8 @@ static void take_stock(struct run *r)
 	samples = store_samples(r->store, &n);
 	for (size_t i = 0; i < n; i++)
 		for (size_t a = 0; a < p->matrix->narms; a++)
-			if (samples[i].status != SAMPLE_NO_BOOT && !strcmp(samples[i].arm, p->matrix->arms[a].label))
+			if (samples[i].status != SAMPLE_NO_BOOT &&
+				!strcmp(samples[i].arm, p->matrix->arms[a].label))
 				r->arms[a].booted = true;
 }
 
@@ -201,8 +215,9 @@ static uint64_t ns_at(const json_t *o, const char *key)
 }
 
 /*
- * The runner's own overhead, over all sessions of the run: wall time less boots and workloads. Guest time of the exact
- * executor counts instructions, so there the time spent waiting for jobs stands for them.
+ * The runner's own overhead, over all sessions of the run: wall time less boots and workloads.
+ * Guest time of the exact executor counts instructions, so there the time spent waiting for jobs
+ * stands for them.
  */
 static json_t *overhead_json(const struct run *r)
 {
@@ -213,12 +228,14 @@ static json_t *overhead_json(const struct run *r)
 		.job = r->times.job + ns_at(before, "job_ns"),
 		.workload = r->times.workload + ns_at(before, "workload_ns"),
 	};
-	uint64_t useful = t.boot + (r->plan->matrix->executor == EXECUTOR_EXACT ? t.job : t.workload);
+	uint64_t useful =
+		t.boot + (r->plan->matrix->executor == EXECUTOR_EXACT ? t.job : t.workload);
 	double rest = (double)t.wall - (double)useful;
 
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:f}", "wall_ns", (json_int_t)t.wall, "boot_ns", (json_int_t)t.boot,
-		"job_ns", (json_int_t)t.job, "workload_ns", (json_int_t)t.workload, "rest_ns", (json_int_t)rest,
-		"rest_share", t.wall ? rest / (double)t.wall : 0.0);
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:f}", "wall_ns", (json_int_t)t.wall, "boot_ns",
+		(json_int_t)t.boot, "job_ns", (json_int_t)t.job, "workload_ns",
+		(json_int_t)t.workload, "rest_ns", (json_int_t)rest, "rest_share",
+		t.wall ? rest / (double)t.wall : 0.0);
 }
 
 /* Records how the session ended; the first error stays the one that is told. */

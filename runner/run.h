@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Carrying out a plan: kernels, boots, samples, into a store. Whatever the store holds already is not run again, so
- * that continuing a run is carrying out the same plan once more.
+ * Carrying out a plan: kernels, boots, samples, into a store. Whatever the store holds already is
+ * not run again, so that continuing a run is carrying out the same plan once more.
  */
 #ifndef KAB_RUN_H
 #define KAB_RUN_H
@@ -12,7 +12,8 @@
 #include "plan.h"
 #include "store.h"
 
-/* Attempts to get one boot going, and lives that a boot gets beyond its first, before the rest of it is given up. */
+/* Attempts to get one boot going, and lives that a boot gets beyond its first, before the rest of
+ * it is given up. */
 #define RUN_BOOT_TRIES 3
 #define RUN_EXTRA_LIVES 2
 
@@ -32,41 +33,44 @@ struct run_times {
 };
 
 struct run {
-	struct store *store;	  /* open for writing */
+	struct store *store; /* open for writing */
 	const struct plan *plan;
 	const struct executor_ops *ops;
-	struct run_arm *arms;	  /* one for each of plan->matrix->arms, in that order */
-	const char *label;	  /* local: the name of the running kernel; else NULL */
+	struct run_arm *arms;	   /* one for each of plan->matrix->arms, in that order */
+	const char *label;	   /* local: the name of the running kernel; else NULL */
 	struct progress *progress; /* NULL: in silence */
-	size_t done, total;	  /* samples of the plan that are in the store */
+	size_t done, total;	   /* samples of the plan that are in the store */
 	struct run_times times;
 };
 
 /*
- * Makes every arm of @m ready, in the order of the matrix: kernels are looked up (@build false: nothing is written)
- * or built. @aa: every arm boots what the baseline boots. NULL with what kernel_build() said. Caller frees with
- * run_arms_free(); @m must live as long.
+ * Makes every arm of @m ready, in the order of the matrix: kernels are looked up (@build false:
+ * nothing is written) or built. @aa: every arm boots what the baseline boots. NULL with what
+ * kernel_build() said. Caller frees with run_arms_free(); @m must live as long.
  */
-struct run_arm *run_arms(const struct matrix *m, bool aa, bool build, struct progress *progress, struct error *err);
+struct run_arm *run_arms(
+	const struct matrix *m, bool aa, bool build, struct progress *progress, struct error *err);
 void run_arms_free(struct run_arm *arms, size_t n);
-/* What run.json says of the arms: [{label, key, base_version, debug, series, config, cmdline, align, meta}]. New reference. */
+/* What run.json says of the arms: [{label, key, base_version, debug, series, config, cmdline,
+ * align, meta}]. New reference. */
 json_t *run_arms_json(const struct run_arm *arms, const struct matrix *m);
 /* The same of this machine: sysinfo() and the executor. New reference. */
 json_t *run_host_json(const struct matrix *m, const char *label);
 /*
- * NULL when a run recorded as @run has arms and host like @arms and @host, so that its samples and new ones may stand
- * side by side; else what differs, in words. Caller frees.
+ * NULL when a run recorded as @run has arms and host like @arms and @host, so that its samples and
+ * new ones may stand side by side; else what differs, in words. Caller frees.
  */
 char *run_difference(const json_t *run, const json_t *arms, const json_t *host);
 
 /*
- * Runs every sample of the plan that the store lacks, boot by boot, and marks the run as finished. Failing samples
- * are recorded and are no error. -1: KAB_INTERRUPTED; KAB_ENVIRONMENT for a full disk or an arm that
- * never boots; all that is done stays recorded.
+ * Runs every sample of the plan that the store lacks, boot by boot, and marks the run as finished.
+ * Failing samples are recorded and are no error. -1: KAB_INTERRUPTED; KAB_ENVIRONMENT for a full
+ * disk or an arm that never boots; all that is done stays recorded.
  */
 int run_execute(struct run *r, struct error *err);
 
-/* The parts of it; @ex is a machine in its @life'th life, @env its environment as samples record it. */
+/* The parts of it; @ex is a machine in its @life'th life, @env its environment as samples record
+ * it. */
 struct boot_life {
 	const struct plan_boot *boot;
 	struct executor *ex;
@@ -77,22 +81,24 @@ struct boot_life {
 /* 0: done or given up, all recorded; -1 as run_execute(). */
 int run_boot(struct run *r, const struct plan_boot *boot, struct error *err);
 /*
- * One sample, recorded under @id; @warmup_again: it repeats a warm-up of an earlier life. 0; 1: recorded, and the
- * machine is lost; -1 as run_execute().
+ * One sample, recorded under @id; @warmup_again: it repeats a warm-up of an earlier life. 0; 1:
+ * recorded, and the machine is lost; -1 as run_execute().
  */
-int run_sample(struct run *r, const struct boot_life *life, const struct plan_sample *ps, const char *id,
-	bool warmup_again, struct error *err);
+int run_sample(struct run *r, const struct boot_life *life, const struct plan_sample *ps,
+	const char *id, bool warmup_again, struct error *err);
 /* Records @ps as not run, with @status and @reason. */
-int run_give_up(struct run *r, const struct plan_boot *boot, const struct plan_sample *ps, unsigned life,
-	enum sample_status status, const char *reason, struct error *err);
+int run_give_up(struct run *r, const struct plan_boot *boot, const struct plan_sample *ps,
+	unsigned life, enum sample_status status, const char *reason, struct error *err);
 /* Some job of @boot needs the shared root: perf or an external program. */
 bool run_needs_root(const struct plan *plan, const struct plan_boot *boot);
-/* Seconds after which a job of this cell has certainly gone astray on a machine that is not slow. */
+/* Seconds after which a job of this cell has certainly gone astray on a machine that is not slow.
+ */
 unsigned run_timeout_s(const struct workload_spec *w, const struct params *params);
 /* Seconds of "1.5", "200ms", "1s" (s, ms, us, ns); 0 when it is no time. */
 double run_seconds(const char *text);
 
-/* Seconds that @plan takes once kernels are built, roughly: the matrix's own durations and what a boot costs. */
+/* Seconds that @plan takes once kernels are built, roughly: the matrix's own durations and what a
+ * boot costs. */
 double run_estimate_s(const struct plan *plan);
 /* Enough room under @results for what @plan records? -1 with KAB_ENVIRONMENT and both figures. */
 int run_check_space(const struct plan *plan, const char *results, struct error *err);

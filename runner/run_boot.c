@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One boot of the plan, through as many lives as it takes. A machine that is lost is started again for the samples it
- * still owes, each start a life of its own, told apart in every sample; what a life has cost is bounded.
+ * One boot of the plan, through as many lives as it takes. A machine that is lost is started again
+ * for the samples it still owes, each start a life of its own, told apart in every sample; what a
+ * life has cost is bounded.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +15,9 @@
 struct boot_state {
 	const struct plan_boot *boot;
 	char *dir;
-	unsigned life;	   /* of the next start */
-	unsigned lost;	   /* machines lost in this session */
-	char reason[512];  /* why the last one was, or did not come up */
+	unsigned life;	  /* of the next start */
+	unsigned lost;	  /* machines lost in this session */
+	char reason[512]; /* why the last one was, or did not come up */
 };
 
 /* The next sample from @from on that is not in the store, or nsamples. */
@@ -61,14 +62,16 @@ static unsigned next_life(const char *dir)
 static void keep_console(const struct boot_state *st)
 {
 	__free_char char *from = xasprintf("%s/console.log", st->dir);
-	__free_char char *to = xasprintf("%s/console.life%u.log", st->dir, st->life ? st->life - 1 : 0);
+	__free_char char *to =
+		xasprintf("%s/console.life%u.log", st->dir, st->life ? st->life - 1 : 0);
 
 	/* Nothing to keep is the usual case, and losing a log must not stop the run. */
 	if (rename(from, to))
 		return;
 }
 
-/* What samples say of where they ran; all of it is in boot.json, and its hash (but for times) leads there. */
+/* What samples say of where they ran; all of it is in boot.json, and its hash (but for times) leads
+ * there. */
 static json_t *short_env(const json_t *env)
 {
 	static const char *const kept[] = {"accelerator", "kernel_release", "label"};
@@ -89,11 +92,13 @@ static json_t *short_env(const json_t *env)
 	return o;
 }
 
-static int write_boot_json(struct run *r, const struct boot_state *st, json_t *env, struct error *err)
+static int write_boot_json(
+	struct run *r, const struct boot_state *st, json_t *env, struct error *err)
 {
 	__free_char char *path = xasprintf("%s/boot.json", st->dir);
-	json_t *o = json_pack("{s:i,s:s,s:s,s:i,s:O}", "number", (int)st->boot->number, "id", st->boot->id, "arm",
-		r->plan->matrix->arms[st->boot->arm].label, "life", (int)st->life, "env", env);
+	json_t *o = json_pack("{s:i,s:s,s:s,s:i,s:O}", "number", (int)st->boot->number, "id",
+		st->boot->id, "arm", r->plan->matrix->arms[st->boot->arm].label, "life",
+		(int)st->life, "env", env);
 	char *text = json_dumps(o, JSON_INDENT(1) | JSON_SORT_KEYS);
 	int ret = file_write_atomic(path, text, strlen(text), err);
 
@@ -139,18 +144,36 @@ static int start_hard(struct run *r, struct boot_state *st, struct executor **ex
 		}
 		if (kab_interrupted || err->status == KAB_INTERRUPTED)
 			return error_set(err, KAB_INTERRUPTED, "interrupted");
-		snprintf(st->reason, sizeof(st->reason), "%.*s", (int)strcspn(err->text, "\n"), err->text);
+		snprintf(st->reason, sizeof(st->reason), "%.*s", (int)strcspn(err->text, "\n"),
+			err->text);
 		if (r->progress)
-			progress_note(r->progress, "boot %s, try %u of %d: %s", st->boot->id, try, RUN_BOOT_TRIES,
-				st->reason);
+			progress_note(r->progress, "boot %s, try %u of %d: %s", st->boot->id, try,
+				RUN_BOOT_TRIES, st->reason);
 		st->life++;
 	}
 	return 1;
 }
 
-/* The warm-up at @i belongs to a cell that still owes samples in this boot. */
+static bool went_well(const struct run *r, const char *id)
+{
+	const struct sample *v;
+	size_t n;
+
+	v = store_samples(r->store, &n);
+	while (n-- > 0)
+		if (!strcmp(v[n].id, id))
+			return v[n].status == SAMPLE_OK;
+	return false;
+}
+
+/*
+ * The warm-up at @i, done in an earlier life, belongs to a cell that still owes samples in this
+ * boot. One that failed is not repeated: it may be what cost that life.
+ */
 static bool still_needed(const struct run *r, const struct plan_boot *b, size_t i)
 {
+	if (!b->samples[i].warmup || !went_well(r, b->samples[i].id))
+		return false;
 	for (size_t j = i + 1; j < b->nsamples; j++)
 		if (b->samples[j].cell == b->samples[i].cell && !b->samples[j].warmup &&
 			!store_has(r->store, b->samples[j].id))
@@ -159,8 +182,9 @@ static bool still_needed(const struct run *r, const struct plan_boot *b, size_t 
 }
 
 /*
- * Runs what is missing in the order of the plan. A later life finds caches cold, so warm-ups of cells that are not
- * done are repeated in it, under an id of their own. 0: all done; 1: machine lost; -1.
+ * Runs what is missing in the order of the plan. A later life finds caches cold, so warm-ups of
+ * cells that are not done are repeated in it, under an id of their own. 0: all done; 1: machine
+ * lost; -1.
  */
 static int run_missing(struct run *r, const struct boot_life *life, struct error *err)
 {
@@ -173,7 +197,7 @@ static int run_missing(struct run *r, const struct boot_life *life, struct error
 		__free_char char *id =
 			again ? xasprintf("%s.life%u", ps->id, life->life) : xstrdup(ps->id);
 
-		if (again && !(ps->warmup && still_needed(r, b, i)))
+		if (again && !still_needed(r, b, i))
 			continue;
 		if (kab_interrupted)
 			return error_set(err, KAB_INTERRUPTED, "interrupted");
@@ -194,8 +218,10 @@ static int live(struct run *r, struct boot_state *st, struct executor *ex, struc
 		.ex = ex,
 		.env = short_env(env),
 		.life = st->life,
-		/* A counted instruction costs many of the host's; a checked lock or access as well. */
-		.timeout_factor = (debug ? 10 : 1) * (r->plan->matrix->executor == EXECUTOR_EXACT ? 20 : 1),
+		/* A counted instruction costs many of the host's; a checked lock or access as well.
+		 */
+		.timeout_factor =
+			(debug ? 10 : 1) * (r->plan->matrix->executor == EXECUTOR_EXACT ? 20 : 1),
 	};
 	uint64_t begin;
 	int ret = write_boot_json(r, st, env, err);
@@ -209,8 +235,8 @@ static int live(struct run *r, struct boot_state *st, struct executor *ex, struc
 	return ret;
 }
 
-static int give_up(struct run *r, const struct boot_state *st, enum sample_status status, const char *reason,
-	struct error *err)
+static int give_up(struct run *r, const struct boot_state *st, enum sample_status status,
+	const char *reason, struct error *err)
 {
 	const struct plan_boot *b = st->boot;
 
@@ -224,7 +250,8 @@ static int give_up(struct run *r, const struct boot_state *st, enum sample_statu
 
 static int never_boots(const struct run *r, const struct boot_state *st, struct error *err)
 {
-	return error_set(err, KAB_ENVIRONMENT, "arm %s does not boot, in %d tries: %s\nits console: %s/console.log",
+	return error_set(err, KAB_ENVIRONMENT,
+		"arm %s does not boot, in %d tries: %s\nits console: %s/console.log",
 		r->plan->matrix->arms[st->boot->arm].label, RUN_BOOT_TRIES, st->reason, st->dir);
 }
 
@@ -236,7 +263,8 @@ static int go_through_lives(struct run *r, struct boot_state *st, struct error *
 		int ret;
 
 		if (st->lost > RUN_EXTRA_LIVES) {
-			snprintf(reason, sizeof(reason), "not run: this boot was lost %u times", st->lost);
+			snprintf(reason, sizeof(reason), "not run: this boot was lost %u times",
+				st->lost);
 			return give_up(r, st, SAMPLE_FAILED, reason, err);
 		}
 		ret = start_hard(r, st, &ex, err);

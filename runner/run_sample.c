@@ -43,18 +43,21 @@ double run_seconds(const char *text)
 
 unsigned run_timeout_s(const struct workload_spec *w, const struct params *params)
 {
-	double timed = run_seconds(params_get(params, "duration")) + run_seconds(params_get(params, "warmup"));
+	double timed = run_seconds(params_get(params, "duration")) +
+		       run_seconds(params_get(params, "warmup"));
 	bool counted = w->command || params_get(params, "ops");
 
-	/* What runs for a number of operations may take minutes where each CPU is an interpreter. */
+	/* What runs for a number of operations may take minutes where each CPU is an interpreter.
+	 */
 	return (unsigned)ceil((counted ? 300 : 60) + 10 * timed);
 }
 
 /*
- * A cell's own parameters, the arm's on top, and a seed: the same for all arms of a block, so that they draw the
- * same random numbers.
+ * A cell's own parameters, the arm's on top, and a seed: the same for all arms of a block, so that
+ * they draw the same random numbers.
  */
-static struct params merge_params(const struct run *r, const struct plan_boot *boot, const struct plan_sample *ps)
+static struct params merge_params(
+	const struct run *r, const struct plan_boot *boot, const struct plan_sample *ps)
 {
 	const struct cell *cell = &r->plan->cells[ps->cell];
 	const struct workload_spec *w = spec_of(r->plan, ps->cell);
@@ -70,8 +73,9 @@ static struct params merge_params(const struct run *r, const struct plan_boot *b
 			params_set(&merged, own->v[j].key, own->v[j].value);
 	}
 	if (!w->command && !params_get(&merged, "seed")) {
-		__free_char char *key = xasprintf("%llu.%u.%u.%u", (unsigned long long)r->plan->seed, boot->block,
-			(unsigned)boot->machine, ps->seq);
+		__free_char char *key =
+			xasprintf("%llu.%u.%u.%u", (unsigned long long)r->plan->seed, boot->block,
+				(unsigned)boot->machine, ps->seq);
 		char hex[65], seed[24];
 
 		sha256_hex(key, strlen(key), hex);
@@ -165,7 +169,8 @@ static bool observes(const struct run *r, const struct observer *o)
 	return r->plan->matrix->observers & o->bit;
 }
 
-/* Captures that cannot be read make the sample a failed one: a figure is missing that was asked for. */
+/* Captures that cannot be read make the sample a failed one: a figure is missing that was asked
+ * for. */
 static void observe(const struct run *r, const struct plan_sample *ps, const struct job_result *res,
 	struct sample *s)
 {
@@ -185,8 +190,8 @@ static void observe(const struct run *r, const struct plan_sample *ps, const str
 	}
 }
 
-static int keep_text(struct run *r, const char *id, const char *name, const char *suffix, const char *text,
-	struct error *err)
+static int keep_text(struct run *r, const char *id, const char *name, const char *suffix,
+	const char *text, struct error *err)
 {
 	__free_char char *file = xasprintf("%s%s", name, suffix);
 
@@ -201,33 +206,39 @@ static int keep_raw(struct run *r, const struct workload_spec *w, const struct j
 		const struct observer *o = &observers[i];
 
 		if (observes(r, o) && o->path &&
-			(keep_text(r, s->id, o->name, ".before", text_of(res->before, o->path), err) ||
-				keep_text(r, s->id, o->name, ".after", text_of(res->after, o->path), err)))
+			(keep_text(r, s->id, o->name, ".before", text_of(res->before, o->path),
+				 err) ||
+				keep_text(r, s->id, o->name, ".after", text_of(res->after, o->path),
+					err)))
 			return -1;
 	}
 	if (keep_text(r, s->id, "perf-stat", ".json", res->perf, err))
 		return -1;
 	if (s->status == SAMPLE_OK && !w->command)
 		return 0;
-	return keep_text(r, s->id, "stdout", "", res->out, err) || keep_text(r, s->id, "stderr", "", res->err_out, err)
+	return keep_text(r, s->id, "stdout", "", res->out, err) ||
+			       keep_text(r, s->id, "stderr", "", res->err_out, err)
 		       ? -1
 		       : 0;
 }
 
-static int record(struct run *r, const struct plan_boot *boot, const struct sample *s, struct error *err)
+static int record(
+	struct run *r, const struct plan_boot *boot, const struct sample *s, struct error *err)
 {
 	if (store_append(r->store, s, err))
 		return -1;
 	if (r->progress && s->status != SAMPLE_OK && s->status != SAMPLE_SKIPPED)
-		progress_note(r->progress, "%s, arm %s: %s: %s (see %s/boots/%u/console.log)", s->cell, s->arm,
-			sample_status_name(s->status), s->reason ? s->reason : "no reason given",
-			store_path(r->store), boot->number);
+		progress_note(r->progress, "%s, arm %s: %s: %s (see %s/boots/%u/console.log)",
+			s->cell, s->arm, sample_status_name(s->status),
+			s->reason ? s->reason : "no reason given", store_path(r->store),
+			boot->number);
 	return 0;
 }
 
 /* Hands the job over and waits; times go to @r->times. */
-static int run_job(struct run *r, const struct boot_life *life, const struct plan_sample *ps, const char *id,
-	const struct params *params, bool warmup_again, struct job_result *res, struct error *err)
+static int run_job(struct run *r, const struct boot_life *life, const struct plan_sample *ps,
+	const char *id, const struct params *params, bool warmup_again, struct job_result *res,
+	struct error *err)
 {
 	const struct workload_spec *w = spec_of(r->plan, ps->cell);
 	const char *capture[MAX_CAPTURES + 1] = {};
@@ -255,8 +266,8 @@ static int run_job(struct run *r, const struct boot_life *life, const struct pla
 	return ret;
 }
 
-int run_sample(struct run *r, const struct boot_life *life, const struct plan_sample *ps, const char *id,
-	bool warmup_again, struct error *err)
+int run_sample(struct run *r, const struct boot_life *life, const struct plan_sample *ps,
+	const char *id, bool warmup_again, struct error *err)
 {
 	const struct workload_spec *w = spec_of(r->plan, ps->cell);
 	struct params params = merge_params(r, life->boot, ps);
@@ -272,7 +283,9 @@ int run_sample(struct run *r, const struct boot_life *life, const struct plan_sa
 		figures_of_result(w, &res, &s);
 		observe(r, ps, &res, &s);
 		/* Captures first: a line in the store vouches for all that belongs to it. */
-		ret = keep_raw(r, w, &res, &s, err) || record(r, life->boot, &s, err) ? -1 : res.machine_lost;
+		ret = keep_raw(r, w, &res, &s, err) || record(r, life->boot, &s, err)
+			      ? -1
+			      : res.machine_lost;
 	}
 	job_result_clear(&res);
 	sample_clear(&s);
@@ -280,8 +293,8 @@ int run_sample(struct run *r, const struct boot_life *life, const struct plan_sa
 	return ret;
 }
 
-int run_give_up(struct run *r, const struct plan_boot *boot, const struct plan_sample *ps, unsigned life,
-	enum sample_status status, const char *reason, struct error *err)
+int run_give_up(struct run *r, const struct plan_boot *boot, const struct plan_sample *ps,
+	unsigned life, enum sample_status status, const char *reason, struct error *err)
 {
 	struct params params = merge_params(r, boot, ps);
 	struct sample s;

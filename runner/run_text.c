@@ -57,7 +57,8 @@ static void text_machines(struct buf *b, const struct matrix *m)
 	for (size_t i = 0; i < m->nmachines && m->executor != EXECUTOR_LOCAL; i++)
 		buf_addf(b, "%s %u CPU%s, %u node%s, %llu MiB", i ? ";" : ":", m->machines[i].cpus,
 			m->machines[i].cpus == 1 ? "" : "s", m->machines[i].nodes,
-			m->machines[i].nodes == 1 ? "" : "s", (unsigned long long)(m->machines[i].memory >> 20));
+			m->machines[i].nodes == 1 ? "" : "s",
+			(unsigned long long)(m->machines[i].memory >> 20));
 	buf_addstr(b, "\n");
 }
 
@@ -68,16 +69,22 @@ static void text_floor(struct buf *b, const struct plan *plan)
 	unsigned blocks = plan_blocks(plan), needed;
 
 	if (!m) {
-		buf_addstr(b, "  one arm, or no primary metric: figures, and nothing to compare them with\n");
+		buf_addstr(b, "  one arm, or no primary metric: figures, and nothing to compare "
+			      "them with\n");
 		return;
 	}
 	needed = plan_blocks_needed(m, ALPHA);
 	if (blocks >= needed)
-		buf_addf(b, "  %u blocks can reach p < %.2g with %zu primary comparison%s (smallest p: %.2g)\n", blocks,
-			ALPHA / (double)m, m, m == 1 ? "" : "s", plan_p_floor(blocks));
+		buf_addf(b,
+			"  %u blocks can reach p < %.2g with %zu primary comparison%s (smallest p: "
+			"%.2g)\n",
+			blocks, ALPHA / (double)m, m, m == 1 ? "" : "s", plan_p_floor(blocks));
 	else
-		buf_addf(b, "  warning: %u block%s cannot reach p < %.2g with %zu primary comparison%s: %u can (--blocks %u)\n",
-			blocks, blocks == 1 ? "" : "s", ALPHA / (double)m, m, m == 1 ? "" : "s", needed, needed);
+		buf_addf(b,
+			"  warning: %u block%s cannot reach p < %.2g with %zu primary "
+			"comparison%s: %u can (--blocks %u)\n",
+			blocks, blocks == 1 ? "" : "s", ALPHA / (double)m, m, m == 1 ? "" : "s",
+			needed, needed);
 }
 
 void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm *arms)
@@ -90,12 +97,12 @@ void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm 
 	for (size_t i = 0; i < m->narms; i++)
 		buf_addf(b, "%s %s%s", i ? "," : "", m->arms[i].label,
 			!strcmp(m->arms[i].label, m->baseline) ? " (baseline)" : "");
-	buf_addf(b, "\n  %zu cells, %u blocks: %zu boots, %zu samples\n", plan->ncells, plan_blocks(plan), plan->nboots,
-		plan_samples(plan));
+	buf_addf(b, "\n  %zu cells, %u blocks: %zu boots, %zu samples\n", plan->ncells,
+		plan_blocks(plan), plan->nboots, plan_samples(plan));
 	text_machines(b, m);
 	if (builds)
-		buf_addf(b, "  %zu kernel%s to build first, about %u minutes each\n", builds, builds == 1 ? "" : "s",
-			KERNEL_BUILD_MINUTES);
+		buf_addf(b, "  %zu kernel%s to build first, about %u minutes each\n", builds,
+			builds == 1 ? "" : "s", KERNEL_BUILD_MINUTES);
 	run_text_duration(run_estimate_s(plan), time, sizeof(time));
 	buf_addf(b, "  about %s of measuring\n", time);
 	text_floor(b, plan);
@@ -110,8 +117,8 @@ void run_text_order(struct buf *b, const struct plan *plan)
 		for (size_t j = 0; j < boot->nsamples; j++) {
 			const struct plan_sample *s = &boot->samples[j];
 
-			buf_addf(b, "  %3u %s%s%s\n", s->seq, plan->cells[s->cell].id, s->warmup ? " warm-up" : "",
-				s->perf_stat ? " perf-stat" : "");
+			buf_addf(b, "  %3u %s%s%s\n", s->seq, plan->cells[s->cell].id,
+				s->warmup ? " warm-up" : "", s->perf_stat ? " perf-stat" : "");
 		}
 	}
 }
@@ -125,13 +132,15 @@ static json_t *boots_json(const struct plan *plan)
 		json_t *samples = json_array();
 
 		for (size_t j = 0; j < b->nsamples; j++)
-			json_array_append_new(samples,
-				json_pack("{s:s,s:s,s:b,s:b}", "id", b->samples[j].id, "cell",
-					plan->cells[b->samples[j].cell].id, "warmup", b->samples[j].warmup, "perf_stat",
-					b->samples[j].perf_stat));
-		json_array_append_new(boots,
-			json_pack("{s:s,s:i,s:i,s:s,s:o}", "id", b->id, "number", (int)b->number, "block", (int)b->block,
-				"arm", plan->matrix->arms[b->arm].label, "samples", samples));
+			json_array_append_new(
+				samples, json_pack("{s:s,s:s,s:b,s:b}", "id", b->samples[j].id,
+						 "cell", plan->cells[b->samples[j].cell].id,
+						 "warmup", b->samples[j].warmup, "perf_stat",
+						 b->samples[j].perf_stat));
+		json_array_append_new(
+			boots, json_pack("{s:s,s:i,s:i,s:s,s:o}", "id", b->id, "number",
+				       (int)b->number, "block", (int)b->block, "arm",
+				       plan->matrix->arms[b->arm].label, "samples", samples));
 	}
 	return boots;
 }
@@ -141,11 +150,13 @@ json_t *run_json_plan(const struct plan *plan, const struct run_arm *arms)
 	__free_char char *seed = xasprintf("%llu", (unsigned long long)plan->seed);
 	size_t m = plan_primary_comparisons(plan);
 
-	return json_pack("{s:s,s:s,s:s,s:I,s:i,s:I,s:I,s:f,s:I,s:f,s:i,s:o}", "matrix", plan->matrix->name, "hash",
-		plan->hash, "seed", seed, "cells", (json_int_t)plan->ncells, "blocks", (int)plan_blocks(plan), "samples",
-		(json_int_t)plan_samples(plan), "kernels_to_build", (json_int_t)builds_needed(plan->matrix, arms),
-		"estimated_s", run_estimate_s(plan), "primary_comparisons", (json_int_t)m, "p_floor",
-		plan_p_floor(plan_blocks(plan)), "blocks_needed", m ? (int)plan_blocks_needed(m, ALPHA) : 0, "boots",
+	return json_pack("{s:s,s:s,s:s,s:I,s:i,s:I,s:I,s:f,s:I,s:f,s:i,s:o}", "matrix",
+		plan->matrix->name, "hash", plan->hash, "seed", seed, "cells",
+		(json_int_t)plan->ncells, "blocks", (int)plan_blocks(plan), "samples",
+		(json_int_t)plan_samples(plan), "kernels_to_build",
+		(json_int_t)builds_needed(plan->matrix, arms), "estimated_s", run_estimate_s(plan),
+		"primary_comparisons", (json_int_t)m, "p_floor", plan_p_floor(plan_blocks(plan)),
+		"blocks_needed", m ? (int)plan_blocks_needed(m, ALPHA) : 0, "boots",
 		boots_json(plan));
 }
 
@@ -203,8 +214,9 @@ json_t *run_json_summary(const struct store *s)
 	for (size_t i = 0; i < SAMPLE_STATUSES; i++)
 		json_object_set_new(samples, sample_status_name((enum sample_status)i),
 			json_integer((json_int_t)t.by_status[i]));
-	o = json_pack("{s:s,s:O,s:o,s:I}", "run", store_path(s), "state", json_object_get(store_run(s), "state"),
-		"samples", samples, "failed", (json_int_t)run_failed_samples(s));
+	o = json_pack("{s:s,s:O,s:o,s:I}", "run", store_path(s), "state",
+		json_object_get(store_run(s), "state"), "samples", samples, "failed",
+		(json_int_t)run_failed_samples(s));
 	if (json_object_get(store_run(s), "overhead"))
 		json_object_set(o, "overhead", json_object_get(store_run(s), "overhead"));
 	return o;

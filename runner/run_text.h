@@ -9,8 +9,8 @@
 /* "4 h 2 min", "3 min 20 s", "12 s". */
 void run_text_duration(double seconds, char *out, size_t size);
 /*
- * Arms, cells, boots, kernels to build, time, and what these blocks can decide. @arms: looked up, at least. Caller
- * frees with buf_free().
+ * Arms, cells, boots, kernels to build, time, and what these blocks can decide. @arms: looked up,
+ * at least. Caller frees with buf_free().
  */
 void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm *arms);
 /* Every boot and the cells in it, in order. */

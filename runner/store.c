@@ -188,7 +188,7 @@ static int reparse_matrix(struct store *s, struct error *err)
 			"%s/run.json: key 'matrix': expected {path, text, json}", s->path);
 	s->matrix = matrix_parse(path, text, err);
 	if (!s->matrix)
-		return error_prefix(err, "%s/run.json: matrix: ", s->path);
+		return error_prefix(err, "%s/run.json: matrix", s->path);
 	figures_define(s->matrix);
 	return 0;
 }
@@ -251,7 +251,7 @@ static int take_line(struct store *s, const char *path, unsigned line, const cha
 		return error_set(err, KAB_USAGE, "%s:%u: malformed JSON: %s", path, line, je.text);
 	ret = take_sample(s, o, err);
 	json_decref(o);
-	return ret ? error_prefix(err, "%s:%u: ", path, line) : 0;
+	return ret ? error_prefix(err, "%s:%u", path, line) : 0;
 }
 
 static int read_lines(struct store *s, size_t *torn, struct error *err)

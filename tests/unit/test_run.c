@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Order, resume and loss, with an executor of the test's own: it answers jobs as its script says
+ * and keeps a journal. Nothing here is about what a workload measures.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "run.h"
+#include "run_fixture.h"
+#include "run_text.h"
+#include "util.h"
+
+/* What the scripted machine does, and what it saw. */
+static struct script {
+	char *refuse;		  /* arm that does not boot; NULL: all do */
+	int boots_before_refusal; /* so many times it does all the same */
+	const char *lose_at;	  /* job whose machine is lost; NULL: none */
+	bool lose_each;		  /* or each one */
+	int interrupt_after;	  /* jobs until Ctrl-C; -1: never */
+	const char *skip_arm;	  /* arm whose jobs end with 77 */
+	int boots, jobs;
+	struct buf journal;
+	char seed_of[2][64]; /* by arm, of the first job in block 0 */
+	char pin[2][16];
+} script;
+
+struct executor {
+	const struct arm *arm;
+	json_t *env;
+};
+
+static int arm_index(const struct executor *ex)
+{
+	return !strcmp(ex->arm->label, "patched");
+}
+
+static struct executor *script_boot(const struct boot_request *req, struct error *err)
+{
+	struct executor *ex;
+
+	script.boots++;
+	buf_addf(&script.journal, "boot %s\n", req->arm->label);
+	if (script.refuse && !strcmp(script.refuse, req->arm->label) &&
+		script.boots_before_refusal-- <= 0) {
+		error_set(err, KAB_ENVIRONMENT, "panic: no init found");
+		return NULL;
+	}
+	ex = xcalloc(1, sizeof(*ex));
+	ex->arm = req->arm;
+	ex->env = json_pack("{s:s,s:s,s:i}", "accelerator", "tcg", "kernel_release", "6.1.0-test",
+		"boot_ms", script.boots);
+	return ex;
+}
+
+static const char *option(const struct job *job, const char *name)
+{
+	for (size_t i = 0; job->argv[i]; i++)
+		if (!strcmp(job->argv[i], name))
+			return job->argv[i + 1];
+	return "";
+}
+
+static void note_options(const struct executor *ex, const struct job *job)
+{
+	int arm = arm_index(ex);
+
+	if (!strstr(job->id, ".s000"))
+		return;
+	if (!strncmp(job->id, "b000", 4))
+		snprintf(script.seed_of[arm], sizeof(script.seed_of[arm]), "%s",
+			option(job, "--seed"));
+}
+
+static int script_run(
+	struct executor *ex, const struct job *job, struct job_result *res, struct error *err)
+{
+	bool own = !strcmp(job->argv[0], "kab-workload");
+
+	if (script.jobs++ == script.interrupt_after)
+		return error_set(err, KAB_INTERRUPTED, "interrupted");
+	buf_addf(&script.journal, "%s\n", job->id);
+	note_options(ex, job);
+	if (own)
+		snprintf(script.pin[arm_index(ex)], sizeof(script.pin[0]), "%s",
+			option(job, "--pin"));
+	res->elapsed_ns = 1000000;
+	if (script.lose_each || (script.lose_at && !strcmp(script.lose_at, job->id))) {
+		res->status = SAMPLE_OOPS;
+		res->reason = xstrdup("BUG: unable to handle page fault");
+		res->machine_lost = true;
+		return 0;
+	}
+	if (script.skip_arm && !strcmp(script.skip_arm, ex->arm->label)) {
+		res->exit_status = 77;
+		res->err_out = xstrdup("no such driver\n");
+		return 0;
+	}
+	res->out = own ? xstrdup("{\"ops\":10,\"elapsed_ns\":1000,\"ops_per_s\":10000}")
+		       : xstrdup("42 marks\n");
+	return 0;
+}
+
+static json_t *script_env(struct executor *ex)
+{
+	return ex->env;
+}
+
+static void script_shutdown(struct executor *ex)
+{
+	json_decref(ex->env);
+	free(ex);
+}
+
+static const struct executor_ops script_executor = {
+	.name = "script",
+	.boot = script_boot,
+	.run = script_run,
+	.env = script_env,
+	.shutdown = script_shutdown,
+};
+
+static int setup(void **state)
+{
+	struct run_fixture *f = xcalloc(1, sizeof(*f));
+
+	fixture_make(f, fixture_matrix);
+	script = (struct script){.interrupt_after = -1};
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	buf_free(&script.journal);
+	fixture_drop(*state);
+	free(*state);
+	return 0;
+}
+
+/* One session: opens @path (NULL: a new run; its path goes there) and runs what is missing. */
+static int session(struct run_fixture *f, char **path, struct error *err)
+{
+	struct run_arm arms[] = {{.arm = &f->matrix->arms[0]}, {.arm = &f->matrix->arms[1]}};
+	struct run r = {.plan = f->plan, .ops = &script_executor, .arms = arms};
+	int ret;
+
+	r.store = *path ? store_open(*path, true, NULL, err)
+			: store_create(f->results, f->plan, NULL, NULL, NULL, err);
+	if (!r.store)
+		fail_msg("%s", err->text);
+	if (!*path)
+		*path = xstrdup(store_path(r.store));
+	ret = run_execute(&r, err);
+	store_close(r.store);
+	return ret;
+}
+
+static size_t planned(const struct plan *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->nboots; i++)
+		n += p->boots[i].nsamples;
+	return n;
+}
+
+static size_t count_status(const struct store *s, enum sample_status status)
+{
+	const struct sample *v;
+	size_t n, hits = 0;
+
+	v = store_samples(s, &n);
+	for (size_t i = 0; i < n; i++)
+		hits += v[i].status == status;
+	return hits;
+}
+
+static void test_plan_is_carried_out_in_order(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct buf expected = {};
+	struct error err = {};
+	struct store *s;
+
+	assert_int_equal(session(f, &path, &err), 0);
+	for (size_t i = 0; i < f->plan->nboots; i++) {
+		const struct plan_boot *b = &f->plan->boots[i];
+
+		buf_addf(&expected, "boot %s\n", f->matrix->arms[b->arm].label);
+		for (size_t j = 0; j < b->nsamples; j++)
+			buf_addf(&expected, "%s\n", b->samples[j].id);
+	}
+	assert_string_equal(script.journal.data, expected.data);
+	buf_free(&expected);
+
+	s = store_open(path, false, NULL, &err);
+	assert_int_equal(count_status(s, SAMPLE_OK), planned(f->plan));
+	assert_true(store_finished(store_run(s)));
+	assert_non_null(json_object_get(json_object_get(store_run(s), "overhead"), "rest_share"));
+	store_close(s);
+}
+
+static void test_samples_say_all_that_is_known(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	__free_char char *boot = NULL;
+	struct error err = {};
+	const struct sample *v;
+	struct store *s;
+	size_t n, commands = 0;
+
+	assert_int_equal(session(f, &path, &err), 0);
+	s = store_open(path, false, NULL, &err);
+	v = store_samples(s, &n);
+	for (size_t i = 0; i < n; i++) {
+		bool command = !strcmp(v[i].cell, "count");
+
+		assert_string_equal(
+			json_string_value(json_object_get(v[i].env, "accelerator")), "tcg");
+		assert_int_equal(strlen(json_string_value(json_object_get(v[i].env, "hash"))), 16);
+		/* The same conditions, whatever the boot took. */
+		assert_true(json_equal(v[i].env, v[0].env));
+		assert_true(sample_metric(&v[i], command ? "marks_per_s" : "ops_per_s") > 0);
+		commands += command;
+	}
+	assert_int_equal(commands, n / 3);
+	store_close(s);
+	boot = fixture_read(path, "boots/0/boot.json");
+	assert_non_null(strstr(boot, "\"boot_ms\": 1"));
+	assert_non_null(strstr(boot, "\"life\": 0"));
+}
+
+static void test_parameters_and_seed(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct error err = {};
+
+	assert_int_equal(session(f, &path, &err), 0);
+	/* An arm's own parameters come on top of the cell's; both arms of a block draw the same
+	 * numbers. */
+	assert_string_equal(script.pin[0], "");
+	assert_string_equal(script.pin[1], "none");
+	assert_string_equal(script.seed_of[0], script.seed_of[1]);
+}
+
+static void test_interrupted_run_goes_on(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct error err = {};
+	const struct sample *v;
+	struct store *s;
+	size_t n, repeated = 0, total = planned(f->plan);
+
+	/* Every few jobs a Ctrl-C, inside boots and between them. */
+	for (size_t sessions = 0;; sessions++) {
+		script.jobs = 0;
+		script.interrupt_after = 7;
+		if (!session(f, &path, &err))
+			break;
+		assert_int_equal(err.status, KAB_INTERRUPTED);
+		assert_true(sessions < total);
+	}
+	s = store_open(path, false, NULL, &err);
+	for (size_t i = 0; i < f->plan->nboots; i++)
+		for (size_t j = 0; j < f->plan->boots[i].nsamples; j++)
+			assert_true(store_has(s, f->plan->boots[i].samples[j].id));
+	/* What is more than the plan are warm-ups of later lives, marked as such. */
+	v = store_samples(s, &n);
+	for (size_t i = 0; i < n; i++)
+		if (strstr(v[i].id, ".life")) {
+			assert_true(v[i].warmup && v[i].life > 0);
+			repeated++;
+		}
+	assert_int_equal(n, total + repeated);
+	assert_int_equal(count_status(s, SAMPLE_OK), n);
+	store_close(s);
+	/* Finished: nothing is left to do. */
+	script.boots = 0;
+	assert_int_equal(session(f, &path, &err), 0);
+	assert_int_equal(script.boots, 0);
+}
+
+static void test_lost_machine_costs_its_sample_alone(void **state)
+{
+	struct run_fixture *f = *state;
+	const struct plan_boot *b = &f->plan->boots[2];
+	size_t half = b->nsamples / 2 + 1;
+	__free_char char *path = NULL;
+	struct error err = {};
+	const struct sample *v;
+	struct store *s;
+	size_t n, extra = 0;
+
+	script.lose_at = b->samples[half].id;
+	assert_int_equal(session(f, &path, &err), 0);
+	assert_int_equal(script.boots, f->plan->nboots + 1);
+	s = store_open(path, false, NULL, &err);
+	assert_int_equal(count_status(s, SAMPLE_OOPS), 1);
+	assert_int_equal(count_status(s, SAMPLE_FAILED), 0);
+	v = store_samples(s, &n);
+	for (size_t i = 0; i < n; i++) {
+		bool later = v[i].boot == b->number && v[i].seq > half;
+
+		if (strstr(v[i].id, ".life1")) {
+			assert_true(v[i].warmup);
+			assert_int_equal(v[i].life, 1);
+			extra++;
+		} else if (v[i].life != later) {
+			fail_msg("%s is of life %u", v[i].id, v[i].life);
+		}
+		if (v[i].status == SAMPLE_OOPS)
+			assert_non_null(strstr(v[i].reason, "page fault"));
+	}
+	/* Cells that still owed samples were warmed up again. */
+	assert_true(extra > 0);
+	assert_int_equal(n, planned(f->plan) + extra);
+	store_close(s);
+}
+
+static void test_boot_that_is_lost_again_and_again(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct error err = {};
+	struct store *s;
+
+	script.lose_each = true;
+	assert_int_equal(session(f, &path, &err), 0);
+	assert_int_equal(script.boots, (1 + RUN_EXTRA_LIVES) * f->plan->nboots);
+	s = store_open(path, false, NULL, &err);
+	assert_int_equal(count_status(s, SAMPLE_OOPS), (1 + RUN_EXTRA_LIVES) * f->plan->nboots);
+	assert_int_equal(count_status(s, SAMPLE_FAILED),
+		planned(f->plan) - (1 + RUN_EXTRA_LIVES) * f->plan->nboots);
+	assert_int_equal(run_failed_samples(s), planned(f->plan));
+	store_close(s);
+}
+
+static void test_arm_that_never_boots_stops_the_run(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct error err = {};
+	struct store *s;
+
+	script.refuse = (char *)"patched";
+	assert_int_equal(session(f, &path, &err), -1);
+	assert_int_equal(err.status, KAB_ENVIRONMENT);
+	assert_non_null(strstr(err.text, "patched"));
+	assert_non_null(strstr(err.text, "no init found"));
+	assert_non_null(strstr(err.text, "console.log"));
+	s = store_open(path, false, NULL, &err);
+	assert_false(store_finished(store_run(s)));
+	assert_int_equal(count_status(s, SAMPLE_NO_BOOT), 0);
+	store_close(s);
+}
+
+static void test_boot_that_fails_later_is_recorded(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct error err = {};
+	struct store *s;
+
+	script.refuse = (char *)"patched";
+	script.boots_before_refusal = 1;
+	assert_int_equal(session(f, &path, &err), 0);
+	s = store_open(path, false, NULL, &err);
+	/* Two of three blocks: their samples have a status and a reason, and the run goes on to its
+	 * end. */
+	assert_int_equal(count_status(s, SAMPLE_NO_BOOT), planned(f->plan) / 3);
+	assert_true(store_finished(store_run(s)));
+	store_close(s);
+}
+
+static void test_skipped_is_no_failure(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct error err = {};
+	struct store *s;
+
+	script.skip_arm = "stock";
+	assert_int_equal(session(f, &path, &err), 0);
+	s = store_open(path, false, NULL, &err);
+	assert_int_equal(count_status(s, SAMPLE_SKIPPED), planned(f->plan) / 2);
+	assert_int_equal(run_failed_samples(s), 0);
+	store_close(s);
+}
+
+static void test_more_blocks(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct error err = {};
+	struct store *s;
+
+	assert_int_equal(session(f, &path, &err), 0);
+	script.boots = 0;
+	plan_extend(f->plan, 5);
+	assert_int_equal(session(f, &path, &err), 0);
+	assert_int_equal(script.boots, 4);
+	s = store_open(path, false, NULL, &err);
+	assert_int_equal(count_status(s, SAMPLE_OK), planned(f->plan));
+	store_close(s);
+}
+
+static void test_seconds_and_timeouts(void **state)
+{
+	static const struct workload_spec own = {.name = (char *)"pipe"},
+					  command = {
+						  .name = (char *)"x", .command = (char *)"true"};
+	struct params p = {};
+
+	(void)state;
+	assert_float_equal(run_seconds("1.5"), 1.5, 1e-12);
+	assert_float_equal(run_seconds("200ms"), 0.2, 1e-12);
+	assert_float_equal(run_seconds("3us"), 3e-6, 1e-12);
+	assert_float_equal(run_seconds("1 s"), 0, 0);
+	assert_float_equal(run_seconds("-1"), 0, 0);
+	assert_float_equal(run_seconds(NULL), 0, 0);
+	assert_int_equal(run_timeout_s(&own, &p), 60);
+	params_set(&p, "duration", "2s");
+	params_set(&p, "warmup", "500ms");
+	assert_int_equal(run_timeout_s(&own, &p), 85);
+	assert_int_equal(run_timeout_s(&command, &(struct params){}), 300);
+	params_free(&p);
+}
+
+static void test_what_keeps_a_run_from_going_on(void **state)
+{
+	json_t *arms = json_pack("[{s:s,s:s}]", "label", "stock", "key", "aaaa");
+	json_t *host = json_pack("{s:s,s:s}", "executor", "vm", "cpu_model", "x");
+	json_t *run = json_pack("{s:O,s:o}", "arms", arms, "env", json_deep_copy(host));
+	char *text = run_difference(run, arms, host);
+	json_t *other = json_pack("[{s:s,s:s}]", "label", "stock", "key", "bbbb");
+
+	(void)state;
+	assert_null(text);
+	text = run_difference(run, other, host);
+	assert_non_null(strstr(text, "stock"));
+	free(text);
+	json_object_set_new(host, "cpu_model", json_string("y"));
+	text = run_difference(run, arms, host);
+	assert_non_null(strstr(text, "cpu_model"));
+	free(text);
+	json_decref(other);
+	json_decref(arms);
+	json_decref(host);
+	json_decref(run);
+}
+
+static void test_text_before_running(void **state)
+{
+	struct run_fixture *f = *state;
+	struct run_arm arms[2] = {{.arm = &f->matrix->arms[0]}, {.arm = &f->matrix->arms[1]}};
+	struct buf b = {};
+
+	run_text_plan(&b, f->plan, arms);
+	assert_non_null(strstr(b.data, "3 cells, 3 blocks: 6 boots, 54 samples"));
+	/* 3 cells against the baseline: p < 0.0167 takes 2 / 2^7. */
+	assert_non_null(strstr(b.data,
+		"3 blocks cannot reach p < 0.017 with 3 primary comparisons: 7 can (--blocks 7)"));
+	buf_free(&b);
+	plan_extend(f->plan, 7);
+	run_text_plan(&b, f->plan, arms);
+	assert_null(strstr(b.data, "cannot"));
+	assert_non_null(strstr(b.data, "7 blocks can reach"));
+	buf_free(&b);
+}
+
+static void test_space_is_asked_for_first(void **state)
+{
+	struct run_fixture *f = *state;
+	struct error err = {};
+
+	assert_int_equal(run_check_space(f->plan, f->results, &err), 0);
+	/* A file system without a free block. */
+	assert_int_equal(run_check_space(f->plan, "/proc/self", &err), -1);
+	assert_int_equal(err.status, KAB_ENVIRONMENT);
+	assert_non_null(strstr(err.text, "--results"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_plan_is_carried_out_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_samples_say_all_that_is_known, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_parameters_and_seed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_interrupted_run_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_lost_machine_costs_its_sample_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_boot_that_is_lost_again_and_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_arm_that_never_boots_stops_the_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_boot_that_fails_later_is_recorded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_skipped_is_no_failure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_more_blocks, setup, teardown),
+		cmocka_unit_test(test_seconds_and_timeouts),
+		cmocka_unit_test(test_what_keeps_a_run_from_going_on),
+		cmocka_unit_test_setup_teardown(test_text_before_running, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_space_is_asked_for_first, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("run", tests, NULL, NULL);
+}

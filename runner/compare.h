@@ -16,18 +16,22 @@ enum verdict {
 	VERDICT_SHOWN,	 /* patched-only or no comparison possible: figures, no test */
 	VERDICT_SKIPPED, /* one side cannot run this workload */
 	VERDICT_FAILED,	 /* no good samples on one side */
+	VERDICTS
 };
 const char *verdict_name(enum verdict v);
+/* Improvement, regression or changed. */
+bool verdict_is_change(enum verdict v);
 
 struct row {
-	const char *cell; /* id, borrowed from the comparison */
+	const char *cell; /* id; borrowed from the comparison, as all strings of a row */
 	const char *arm;
 	struct metric metric;
 	bool primary; /* took part in the correction */
-	bool control; /* baseline against baseline */
+	bool control; /* baseline against baseline; corrected apart from the others */
 	enum verdict verdict;
-	struct estimate e;
-	double p_adj;
+	struct estimate e; /* its doubles are NAN where nothing was estimated */
+	double p_adj;	   /* NAN: not tested */
+	double limit;	   /* "same" is within this, as |ratio - 1| or |difference| */
 	unsigned more_blocks; /* unclear: how many more would settle it; 0: cannot be told */
 	size_t base_failed, arm_failed; /* samples with a status other than ok and skipped */
 	char *note; /* owned: reason of skipped/failed/unclear in words; NULL */
@@ -36,33 +40,61 @@ struct row {
 struct comparison {
 	char *baseline;
 	double alpha, threshold;
-	size_t primary_count; /* m of the correction */
-	const char *correction; /* "Holm" */
+	size_t primary_count; /* m of the correction; in a run of controls alone, theirs */
+	const char *correction; /* "Holm", "Benjamini-Hochberg" */
+	const char *executor; /* "vm", "exact", "local" */
+	bool paired; /* within blocks; else two runs measured apart */
 	unsigned blocks;
 	double p_floor; /* smallest adjusted p the run can reach; > alpha: "cannot decide" */
-	struct row *rows; /* primary first, then by cell, arm, metric */
+	struct row *rows; /* primary first, then by cell, arm, metric, in the matrix's order */
 	size_t nrows;
-	size_t ok, skipped, failed, warmups, outliers; /* samples */
-	size_t control_changed, control_total; /* A/A cells */
+	size_t ok, skipped, failed, warmups, outliers; /* samples; outliers: of primary metrics */
+	size_t control_changed, control_total; /* A/A comparisons of primary metrics */
+	size_t control_below_alpha; /* of these, with p < alpha before correction */
 	char **warnings; /* conditions that differ between arms, drift, lives > 0, few blocks ... */
 	size_t nwarnings;
+	char **strings; /* what rows borrow */
+	size_t nstrings;
 };
 
 struct compare_options {
 	const char *baseline; /* NULL: the run's */
-	double threshold;     /* 0: the executor's: 0.02, exact 0.002 */
+	double threshold;     /* 0: the matrix's, else the executor's: 0.02, exact 0.002 */
 	double alpha;	      /* 0: 0.05 */
 	bool bh;
 };
 
-/* @other: a second run whose arms were measured apart, or NULL. Caller frees with comparison_free(). */
+/* What makes an exit status other than 0. */
+enum fail_on {
+	FAIL_ON_REGRESSION = 1 << 0,
+	FAIL_ON_FAILED = 1 << 1,
+	FAIL_ON_UNCLEAR = 1 << 2,
+	FAIL_ON_ALL = FAIL_ON_REGRESSION | FAIL_ON_FAILED | FAIL_ON_UNCLEAR,
+};
+
+/*
+ * @other: a second run whose arms were measured apart, or NULL; then each of its arms is compared with @run's baseline,
+ * cell by cell, without pairing. An unknown baseline or two runs without a common cell is KAB_USAGE. The
+ * comparison holds nothing of the runs. Caller frees with comparison_free().
+ */
 struct comparison *compare_runs(const struct store *run, const struct store *other,
 				const struct compare_options *opt, struct error *err);
 void comparison_free(struct comparison *c);
-/* 0, 1 or 3 by the rule of the exit statuses, over primary rows and failed samples. */
+/*
+ * 0, 1 or 3 by the rule of the exit statuses, over primary rows that are no controls and failed samples.
+ * comparison_status_for() with FAIL_ON_ALL.
+ */
 enum kab_exit comparison_status(const struct comparison *c);
+enum kab_exit comparison_status_for(const struct comparison *c, unsigned fail_on);
+/* "regression,failed" -> bits of enum fail_on; "none" alone is 0. -1 with KAB_USAGE. */
+int fail_on_parse(const char *text, unsigned *fail_on, struct error *err);
+/* Everything in struct comparison; NAN and infinity are null. New reference. */
 json_t *comparison_to_json(const struct comparison *c);
-/* The verdict table for a terminal or a pipe; @color: ANSI colours. Caller frees. */
+/* The verdict table for a terminal or a pipe; @color: ANSI colours, @verbose: secondary metrics too. Caller frees. */
 char *comparison_table(const struct comparison *c, bool color, bool verbose);
+
+/* For what adds to a comparison while it is made: @text in its keeping; a warning, one sentence or more. */
+const char *comparison_keep(struct comparison *c, const char *text);
+void comparison_warn(struct comparison *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -104,6 +104,7 @@ static void describe(const struct group *base, size_t nbase, const struct group 
 	e->arm_median = a.median;
 	e->samples = b.n + a.n;
 	e->outliers = b.outliers + a.outliers;
+	e->base_outliers = b.outliers;
 	e->constant = b.constant && a.constant;
 }
 
@@ -131,9 +132,10 @@ static void estimate_paired(const double *d, size_t n, double alpha, struct esti
 	long k = rank_signed_k(n, alpha, &attained);
 
 	e->blocks = n;
+	e->paired = true;
 	e->effect = gsl_stats_median_from_sorted_data(w, 1, count);
 	e->p = rank_signed_p(d, n);
-	e->p_floor = fmin(1, ldexp(2, -(int)n));
+	e->p_floor = stats_p_floor(n, true);
 	e->boot_sd = n > 1 ? gsl_stats_sd(d, 1, n) : NAN;
 	if (k >= 0) {
 		e->lo = w[k];
@@ -145,6 +147,62 @@ static void estimate_paired(const double *d, size_t n, double alpha, struct esti
 		e->lo = e->hi = NAN;
 	}
 	free(w);
+}
+
+/*
+ * What a shift must be, in units of one block's sd, to be found with 80 % power by a test of level
+ * @attained with @df degrees of freedom: the t-test's, times the relative efficiency 3 / pi of rank
+ * tests for normal data. Simulated signed-rank tests need 0-10 % more.
+ */
+static double detectable_shift(double attained, double n, double df)
+{
+	return (gsl_cdf_tdist_Qinv(attained / 2, df) + gsl_cdf_tdist_Qinv(0.2, df)) /
+	       sqrt(n * 3 / M_PI);
+}
+
+/* In units of sd; INFINITY where the blocks cannot reach the level. */
+static double detectable_paired(size_t n, double level)
+{
+	double attained = level, shift;
+	long k = n <= 64 ? rank_signed_k(n, level, &attained) : 1;
+
+	if (k < 0)
+		return INFINITY;
+	shift = detectable_shift(attained, n, n - 1);
+	/* At the floor all blocks must agree in sign, whatever their size. */
+	return k ? shift : fmax(shift, gsl_cdf_ugaussian_Pinv(pow(0.8, 1.0 / n)));
+}
+
+static double detectable_unpaired(size_t na, size_t nb, double level)
+{
+	double attained;
+	size_t n = na < nb ? na : nb;
+
+	if (rank_sum_k(na, nb, level, &attained) < 0)
+		return INFINITY;
+	return detectable_shift(attained, n, na + nb - 2);
+}
+
+/*
+ * Smallest effect, as |ratio - 1| or |difference|, found with 80 % power at @level by @na and @nb
+ * boots (paired: blocks, @na == @nb) when one block's effect has the standard deviation @sd, of
+ * logs for ratios.
+ */
+static double detectable(bool paired, size_t na, size_t nb, double sd, double level, bool ratio)
+{
+	double shift;
+
+	if (isnan(sd))
+		return NAN;
+	shift = paired ? detectable_paired(na, level) : detectable_unpaired(na, nb, level);
+	if (isinf(shift))
+		return INFINITY;
+	return ratio ? expm1(shift * sd) : shift * sd;
+}
+
+static double level_of(const struct stats_options *opt)
+{
+	return opt->alpha / (opt->comparisons ? opt->comparisons : 1);
 }
 
 int stats_compare(
@@ -173,8 +231,7 @@ int stats_compare(
 	describe(base, used, arm, used, e);
 	estimate_paired(d, used, opt->alpha, e);
 	to_scale(e, opt->ratio);
-	e->detectable =
-		stats_detectable(used, e->boot_sd, opt->alpha, opt->comparisons, opt->ratio);
+	e->detectable = detectable(true, used, used, e->boot_sd, level_of(opt), opt->ratio);
 	ret = 0;
 out:
 	free(d);
@@ -214,12 +271,15 @@ static void welch_interval(
 	around(e, centre, va + vb > 0 ? gsl_cdf_tdist_Qinv(alpha / 2, df) * sqrt(va + vb) : 0);
 }
 
-/* The smallest p of the rank-sum test: two of the ways to deal na + nb values out. */
+/* Two of the ways to deal na + nb values out to two sides. */
 static double rank_sum_floor(size_t na, size_t nb)
 {
-	double ways = exp(lgamma(na + nb + 1) - lgamma(na + 1) - lgamma(nb + 1));
+	return fmin(1, 2 * exp(lgamma(na + 1) + lgamma(nb + 1) - lgamma(na + nb + 1)));
+}
 
-	return fmin(1, 2 / ways);
+double stats_p_floor(size_t blocks, bool paired)
+{
+	return paired ? fmin(1, ldexp(2, -(int)blocks)) : rank_sum_floor(blocks, blocks);
 }
 
 static void estimate_unpaired(
@@ -250,54 +310,12 @@ static void estimate_unpaired(
 	free(diff);
 }
 
-/*
- * What a shift must be, in units of one block's sd, to be found with 80 % power by a test of level
- * @attained (of
- * @exact levels that it can have) with @df degrees of freedom: the t-test's, times the relative
- * efficiency 3 / pi of rank tests for normal data. Simulated signed-rank tests need 0-10 % more.
- */
-static double detectable_shift(double attained, double n, double df)
-{
-	return (gsl_cdf_tdist_Qinv(attained / 2, df) + gsl_cdf_tdist_Qinv(0.2, df)) /
-	       sqrt(n * 3 / M_PI);
-}
-
-/* In units of sd; INFINITY where the blocks cannot reach the level. */
-static double detectable_paired(size_t n, double level)
-{
-	double attained = level, shift;
-	long k = n <= 64 ? rank_signed_k(n, level, &attained) : 1;
-
-	if (k < 0)
-		return INFINITY;
-	shift = detectable_shift(attained, n, n - 1);
-	/* At the floor all blocks must agree in sign, whatever their size. */
-	return k ? shift : fmax(shift, gsl_cdf_ugaussian_Pinv(pow(0.8, 1.0 / n)));
-}
-
-static double detectable_unpaired(size_t na, size_t nb, double level)
-{
-	double attained;
-	size_t n = na < nb ? na : nb;
-
-	if (rank_sum_k(na, nb, level, &attained) < 0)
-		return INFINITY;
-	return detectable_shift(attained, n, na + nb - 2);
-}
-
-static double scaled(double shift, double sd, bool ratio)
-{
-	if (isnan(sd) || isinf(shift))
-		return isnan(sd) ? NAN : INFINITY;
-	return ratio ? expm1(shift * sd) : shift * sd;
-}
-
 int stats_compare_unpaired(const struct group *base, size_t nbase, const struct group *arm,
 	size_t narm, const struct stats_options *opt, struct estimate *e)
 {
 	struct group *kept_base = xcalloc(nbase, sizeof(*kept_base));
 	struct group *kept_arm = xcalloc(narm, sizeof(*kept_arm));
-	size_t na, nb, m = opt->comparisons ? opt->comparisons : 1;
+	size_t na, nb;
 	double *a = locations(base, nbase, opt->ratio, kept_base, &na);
 	double *b = locations(arm, narm, opt->ratio, kept_arm, &nb);
 	int ret = -1;
@@ -307,8 +325,7 @@ int stats_compare_unpaired(const struct group *base, size_t nbase, const struct 
 		describe(kept_base, na, kept_arm, nb, e);
 		estimate_unpaired(a, na, b, nb, opt->alpha, e);
 		to_scale(e, opt->ratio);
-		e->detectable =
-			scaled(detectable_unpaired(na, nb, opt->alpha / m), e->boot_sd, opt->ratio);
+		e->detectable = detectable(false, na, nb, e->boot_sd, level_of(opt), opt->ratio);
 		ret = 0;
 	}
 	free(a);
@@ -318,22 +335,15 @@ int stats_compare_unpaired(const struct group *base, size_t nbase, const struct 
 	return ret;
 }
 
-double stats_detectable(size_t blocks, double sd, double alpha, size_t comparisons, bool ratio)
-{
-	if (blocks < 2)
-		return NAN;
-	return scaled(
-		detectable_paired(blocks, alpha / (comparisons ? comparisons : 1)), sd, ratio);
-}
-
 unsigned stats_blocks_needed(
 	const struct estimate *e, double effect, double alpha, size_t comparisons, bool ratio)
 {
+	double level = alpha / (comparisons ? comparisons : 1);
 	unsigned lo = 1, hi = 2;
 
 	if (isnan(e->boot_sd) || !(effect > 0))
 		return 0;
-	while (!(stats_detectable(hi, e->boot_sd, alpha, comparisons, ratio) <= effect)) {
+	while (!(detectable(e->paired, hi, hi, e->boot_sd, level, ratio) <= effect)) {
 		if (hi > 10000)
 			return 0;
 		lo = hi;
@@ -343,7 +353,7 @@ unsigned stats_blocks_needed(
 	while (hi - lo > 1) {
 		unsigned mid = lo + (hi - lo) / 2;
 
-		if (stats_detectable(mid, e->boot_sd, alpha, comparisons, ratio) <= effect)
+		if (detectable(e->paired, mid, mid, e->boot_sd, level, ratio) <= effect)
 			hi = mid;
 		else
 			lo = mid;

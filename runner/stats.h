@@ -31,8 +31,10 @@ struct estimate {
 	double boot_sd;	   /* sd of one block's effect (log scale for ratios); NAN: one block */
 	double base_median, arm_median; /* of all samples */
 	size_t blocks, samples;		/* used; unpaired: boots of the smaller side */
-	size_t outliers;		/* beyond 1.5 IQR within their arm, kept and counted */
+	size_t outliers;		/* beyond 1.5 IQR within their arm, kept and counted; */
+	size_t base_outliers;		/* ... of which on the baseline's side */
 	bool constant;			/* both sides never varied */
+	bool paired;			/* within blocks */
 };
 
 struct stats_options {
@@ -57,17 +59,16 @@ int stats_compare(const struct pair *pairs, size_t n, const struct stats_options
  */
 int stats_compare_unpaired(const struct group *base, size_t nbase, const struct group *arm, size_t narm,
 			   const struct stats_options *opt, struct estimate *e);
+/* The smallest two-sided p that @blocks blocks (unpaired: boots of either side) can give. */
+double stats_p_floor(size_t blocks, bool paired);
 /* Holm 1979 step-down; @p is replaced by adjusted values (NAN stays out). */
 void stats_holm(double *p, size_t n);
 /* Benjamini & Hochberg 1995; NAN stays out. */
 void stats_bh(double *p, size_t n);
 /*
- * Smallest effect, as |ratio - 1| or |difference|, that @blocks paired blocks find with 80 % power at
- * @alpha / @comparisons when one block's effect has the standard deviation @sd (of logs for ratios).
- * INFINITY where no data could.
+ * Fewest blocks in all (unpaired: boots of either side), of the spread that @e has, with which an effect of
+ * @effect or less is found with 80 % power at @alpha / @comparisons. 0: cannot be told, or more than 10000.
  */
-double stats_detectable(size_t blocks, double sd, double alpha, size_t comparisons, bool ratio);
-/* Fewest blocks in all for which that is @effect or less. 0: cannot be told, or more than 10000. */
 unsigned stats_blocks_needed(const struct estimate *e, double effect, double alpha, size_t comparisons, bool ratio);
 /*
  * Spearman's rho of value against position and its two-sided p: a drift inside a boot. All permutations up

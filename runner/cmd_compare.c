@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kab compare RUN [RUN2]: the verdict table, and an exit status for scripts. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "commands.h"
+#include "compare.h"
+#include "util.h"
+
+/* What git bisect run takes as "cannot be tested". */
+#define BISECT_SKIP 125
+
+struct arguments {
+	struct cli_common common;
+	struct compare_options compare;
+	const char *correction, *fail_on;
+	bool bisect;
+	unsigned fail_bits;
+};
+
+static int check_options(struct arguments *a, struct error *err)
+{
+	a->fail_bits = FAIL_ON_ALL;
+	if (a->fail_on && fail_on_parse(a->fail_on, &a->fail_bits, err))
+		return -1;
+	if (!a->correction || !strcmp(a->correction, "holm"))
+		return 0;
+	a->compare.bh = !strcmp(a->correction, "bh");
+	return a->compare.bh ? 0
+			     : error_set(err, KAB_USAGE, "--correction: '%s': expected holm or bh",
+				       a->correction);
+}
+
+static int parse(struct arguments *a, int argc, char **argv, int *nargs, struct error *err)
+{
+	const struct option_spec options[] = {
+		{"baseline", 0, OPT_STRING, "ARM", "compare with this arm (default: the matrix's)",
+			&a->compare.baseline},
+		{"threshold", 0, OPT_PERCENT, "SHARE",
+			"same means within this (default 2%; exact mode 0.2%)",
+			&a->compare.threshold},
+		{"alpha", 0, OPT_PERCENT, "SHARE",
+			"chance of a false change allowed over all (default 5%)",
+			&a->compare.alpha},
+		{"correction", 0, OPT_STRING, "NAME",
+			"holm (default) or bh, the false discovery rate", &a->correction},
+		{"fail-on", 0, OPT_STRING, "LIST",
+			"what makes the exit status other than 0: regression,failed,unclear "
+			"(default) or none",
+			&a->fail_on},
+		{"bisect", 0, OPT_FLAG, NULL,
+			"exit 125 where git bisect run should skip: unclear, or a broken run",
+			&a->bisect},
+	};
+	const struct usage usage = {
+		.verb = "compare",
+		.synopsis = "RUN [RUN2] [options]",
+		.summary = "Compares the arms of a run with its baseline, or those of RUN2 with "
+			   "RUN's baseline.\n"
+			   "Exit status: 0 nothing worse and nothing unclear, 1 a regression or "
+			   "failed samples, 3 unclear.",
+		.options = options,
+		.noptions = ARRAY_SIZE(options),
+	};
+	int ret = cli_parse(&usage, argc, argv, &a->common, nargs, err);
+
+	if (ret)
+		return ret;
+	if (*nargs != 1 && *nargs != 2)
+		return error_set(err, KAB_USAGE, "expected one or two run folders, got %d", *nargs);
+	return check_options(a, err);
+}
+
+static void print(const struct arguments *a, const struct comparison *c)
+{
+	char *text;
+
+	if (a->common.json) {
+		json_t *o = comparison_to_json(c);
+
+		text = json_dumps(o, JSON_INDENT(1) | JSON_SORT_KEYS);
+		json_decref(o);
+		puts(text);
+	} else {
+		text = comparison_table(c, cli_color(&a->common), a->common.verbose);
+		fputs(text, stdout);
+	}
+	free(text);
+}
+
+static int compare_and_print(const struct arguments *a, char **paths, int npaths, struct error *err)
+{
+	struct store *run = store_open(paths[0], false, NULL, err), *other = NULL;
+	struct comparison *c = NULL;
+	int status = -1;
+
+	if (run && npaths == 2)
+		other = store_open(paths[1], false, NULL, err);
+	if (run && (npaths == 1 || other))
+		c = compare_runs(run, other, &a->compare, err);
+	if (c) {
+		print(a, c);
+		status = comparison_status_for(c, a->fail_bits);
+	}
+	comparison_free(c);
+	store_close(other);
+	store_close(run);
+	return status;
+}
+
+static int for_bisect(const struct arguments *a, int status)
+{
+	return a->bisect && (status == KAB_UNCLEAR || status == KAB_ENVIRONMENT) ? BISECT_SKIP
+										 : status;
+}
+
+int cmd_compare(int argc, char **argv)
+{
+	struct arguments a = {};
+	struct error err = {};
+	int nargs, ret = parse(&a, argc, argv, &nargs, &err);
+
+	if (ret > 0)
+		return KAB_OK;
+	if (!ret)
+		ret = compare_and_print(&a, argv, nargs, &err);
+	if (ret < 0)
+		ret = cli_fail("compare", &err);
+	return for_bisect(&a, ret);
+}

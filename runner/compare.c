@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Samples -> verdicts: rows are drafted, counted, estimated, corrected in families, judged.
+ *
+ * A family is what one correction goes over: primary metrics, all others, and the same of A/A
+ * controls apart. Only the first has to do with the exit status.
+ */
+#include "compare.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare_rows.h"
+#include "conditions.h"
+#include "drift.h"
+#include "util.h"
+#include "verdict.h"
+
+#define DEFAULT_ALPHA 0.05
+#define DEFAULT_THRESHOLD 0.02
+#define EXACT_THRESHOLD 0.002 /* exact mode repeats within 0.1-0.2 % */
+#define FAMILIES 4
+
+const char *comparison_keep(struct comparison *c, const char *text)
+{
+	for (size_t i = 0; i < c->nstrings; i++)
+		if (!strcmp(c->strings[i], text))
+			return c->strings[i];
+	c->strings = xrealloc_array(c->strings, c->nstrings + 1, sizeof(*c->strings));
+	return c->strings[c->nstrings++] = xstrdup(text);
+}
+
+void comparison_warn(struct comparison *c, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	c->warnings = xrealloc_array(c->warnings, c->nwarnings + 1, sizeof(*c->warnings));
+	c->warnings[c->nwarnings++] = text;
+}
+
+void comparison_free(struct comparison *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->nrows; i++)
+		free(c->rows[i].note);
+	for (size_t i = 0; i < c->nwarnings; i++)
+		free(c->warnings[i]);
+	for (size_t i = 0; i < c->nstrings; i++)
+		free(c->strings[i]);
+	free(c->rows);
+	free(c->warnings);
+	free(c->strings);
+	free(c->baseline);
+	free(c);
+}
+
+static unsigned family_of(const struct row *r)
+{
+	return (r->primary ? 0 : 1) + (r->control ? 2 : 0);
+}
+
+static void count_families(const struct drafts *d, size_t count[FAMILIES])
+{
+	memset(count, 0, FAMILIES * sizeof(*count));
+	for (size_t i = 0; i < d->n; i++)
+		count[family_of(&d->v[i].row)] += d->v[i].testable;
+}
+
+static void estimate(const struct comparison *c, struct drafts *d, const size_t count[FAMILIES])
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->v[i].testable)
+			d->v[i].testable =
+				draft_estimate(c, &d->v[i], count[family_of(&d->v[i].row)]);
+}
+
+static void adjust(struct drafts *d, unsigned family, bool bh)
+{
+	double *p = xcalloc(d->n, sizeof(*p));
+
+	for (size_t i = 0; i < d->n; i++)
+		p[i] = d->v[i].testable && family_of(&d->v[i].row) == family ? d->v[i].row.e.p
+									     : NAN;
+	if (bh)
+		stats_bh(p, d->n);
+	else
+		stats_holm(p, d->n);
+	for (size_t i = 0; i < d->n; i++)
+		if (!isnan(p[i]))
+			d->v[i].row.p_adj = p[i];
+	free(p);
+}
+
+static void tell_left_out(struct draft *d)
+{
+	char *note = d->row.note;
+
+	d->row.note = xasprintf("%s%s%u block%s left out for want of a good sample on one side",
+		note ? note : "", note ? "; " : "", d->left_out, d->left_out == 1 ? "" : "s");
+	free(note);
+}
+
+static void judge(const struct comparison *c, struct drafts *d, const size_t count[FAMILIES])
+{
+	for (size_t i = 0; i < d->n; i++) {
+		const struct verdict_rule rule = {
+			.alpha = c->alpha,
+			.threshold = c->threshold,
+			.comparisons = count[family_of(&d->v[i].row)],
+		};
+
+		if (!d->v[i].testable)
+			continue;
+		verdict_judge(&d->v[i].row, &rule);
+		if (d->v[i].left_out)
+			tell_left_out(&d->v[i]);
+	}
+}
+
+/* Primary rows first, otherwise in the order of the drafts. */
+static void take_rows(struct comparison *c, const struct drafts *d)
+{
+	c->rows = xcalloc(d->n, sizeof(*c->rows));
+	for (int primary = 1; primary >= 0; primary--)
+		for (size_t i = 0; i < d->n; i++)
+			if (d->v[i].row.primary == primary)
+				c->rows[c->nrows++] = d->v[i].row;
+}
+
+static void count_samples(struct comparison *c, const struct tallies *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		c->ok += t->v[i].nok;
+		c->warmups += t->v[i].warmups;
+		c->skipped += t->v[i].skipped;
+		c->failed += t->v[i].failed;
+	}
+}
+
+/* The baseline's side of a cell stands in several rows, but its outliers count once. */
+static void count_outliers(struct comparison *c)
+{
+	const char *cell = NULL, *metric = NULL;
+
+	for (size_t i = 0; i < c->nrows && c->rows[i].primary; i++) {
+		const struct row *r = &c->rows[i];
+		bool same_base = cell == r->cell && metric == r->metric.name;
+
+		c->outliers += r->e.outliers - (same_base ? r->e.base_outliers : 0);
+		cell = r->cell;
+		metric = r->metric.name;
+	}
+}
+
+static void count_controls(struct comparison *c)
+{
+	for (size_t i = 0; i < c->nrows; i++) {
+		const struct row *r = &c->rows[i];
+
+		if (!r->control || !r->primary || isnan(r->p_adj))
+			continue;
+		c->control_total++;
+		c->control_changed += verdict_is_change(r->verdict);
+		c->control_below_alpha += r->e.p < c->alpha;
+	}
+}
+
+static void measure_floor(struct comparison *c)
+{
+	double floor = NAN;
+
+	for (size_t i = 0; i < c->nrows && c->rows[i].primary; i++) {
+		floor = fmin(floor, c->rows[i].e.p_floor);
+		if (c->rows[i].e.blocks > c->blocks)
+			c->blocks = c->rows[i].e.blocks;
+	}
+	c->p_floor = isnan(floor) ? 1 : fmin(1, floor * c->primary_count);
+}
+
+static void warn_of_floor(struct comparison *c)
+{
+	unsigned enough = c->blocks;
+
+	if (!c->primary_count || c->p_floor < c->alpha)
+		return;
+	while (stats_p_floor(enough, c->paired) * c->primary_count >= c->alpha)
+		enough++;
+	comparison_warn(c,
+		"%u %s cannot decide: with %zu comparison%s the smallest adjusted p is %.2g, and "
+		"no change can be "
+		"called one; %u can.",
+		c->blocks, c->paired ? c->blocks == 1 ? "block" : "blocks" : "boots a side",
+		c->primary_count, c->primary_count == 1 ? "" : "s", c->p_floor, enough);
+}
+
+#define FAILURES_NAMED 5
+
+static void warn_of_failures(struct comparison *c, const struct tallies *t)
+{
+	unsigned named = 0, more = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		const struct tally *f = &t->v[i];
+
+		if (!f->failed)
+			continue;
+		if (named++ >= FAILURES_NAMED)
+			more++;
+		else
+			comparison_warn(c, "%s, %s: %zu of %zu samples failed; sample %s, %s: %s.",
+				f->cell, f->arm, f->failed,
+				f->failed + f->nok + f->warmups + f->skipped, f->failure->id,
+				sample_status_name(f->failure->status),
+				f->failure->reason ? f->failure->reason : "no reason given");
+	}
+	if (more)
+		comparison_warn(c, "%u more cells have failed samples.", more);
+}
+
+/* Share of outliers that normal samples stay far below (0.7 %, a few percent where they are few).
+ */
+#define MANY_OUTLIERS 0.1
+
+static void warn_of_outliers(struct comparison *c)
+{
+	if (c->ok && c->outliers > MANY_OUTLIERS * c->ok)
+		comparison_warn(c,
+			"%zu of %zu samples are outliers (beyond 1.5 interquartile ranges of their "
+			"arm); they are "
+			"kept.",
+			c->outliers, c->ok);
+}
+
+static const struct row *first_of_cell(const struct comparison *c, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (c->rows[j].cell == c->rows[i].cell)
+			return NULL;
+	return &c->rows[i];
+}
+
+static void warn_of_drift(struct comparison *c, const struct tallies *t)
+{
+	size_t cells = 0;
+
+	for (size_t i = 0; i < c->nrows && c->rows[i].primary; i++)
+		cells += first_of_cell(c, i) != NULL;
+	for (size_t i = 0; i < c->nrows && c->rows[i].primary; i++) {
+		const struct row *r = first_of_cell(c, i);
+		double rho;
+
+		if (r && drift_in_boots(t, r->cell, r->metric.name, &rho) < c->alpha / cells)
+			comparison_warn(c,
+				"%s never settled: inside a boot %s %s from sample to sample (mean "
+				"rank "
+				"correlation %+.2f); more warm-up may help.",
+				r->cell, r->metric.name, rho > 0 ? "rises" : "falls", rho);
+	}
+}
+
+static void warn_of_controls(struct comparison *c)
+{
+	for (size_t i = 0; i < c->nrows; i++) {
+		const struct row *r = &c->rows[i];
+
+		if (r->control && r->primary && verdict_is_change(r->verdict))
+			comparison_warn(c,
+				"A/A control %s, %s was called %s: the harness sees a difference "
+				"where there is "
+				"none; distrust changes of this size.",
+				r->cell, r->arm, verdict_name(r->verdict));
+	}
+	if (c->nrows && !c->control_total)
+		comparison_warn(c, "No A/A control in this run: how often it calls a difference "
+				   "where there is none was not "
+				   "measured (kab run --aa does).");
+}
+
+static int set_baseline(struct comparison *c, const struct store *run, const struct matrix *m,
+	const char *wanted, struct error *err)
+{
+	const char *label = wanted ? wanted : m->baseline;
+	struct buf known = {};
+
+	if (matrix_arm(m, label)) {
+		c->baseline = xstrdup(label);
+		return 0;
+	}
+	for (size_t i = 0; i < m->narms; i++)
+		buf_addf(&known, "%s%s", i ? ", " : "", m->arms[i].label);
+	error_set(err, KAB_USAGE, "%s: no arm '%s' to be the baseline; it has %s", store_path(run),
+		label, known.data ? known.data : "none");
+	buf_free(&known);
+	return -1;
+}
+
+static double threshold_of(const struct matrix *m, double wanted)
+{
+	if (wanted > 0)
+		return wanted;
+	if (m->threshold > 0)
+		return m->threshold;
+	return m->executor == EXECUTOR_EXACT ? EXACT_THRESHOLD : DEFAULT_THRESHOLD;
+}
+
+/* The run's cells and arms; one block does, since only those are wanted. */
+static struct plan *plan_of(const struct store *run, struct error *err)
+{
+	const json_t *options = json_object_get(store_run(run), "options");
+	const struct plan_options opt = {
+		.blocks = 1,
+		.aa = json_is_true(json_object_get(options, "aa")),
+		.seed = 1,
+	};
+
+	return plan_make(store_matrix(run), &opt, err);
+}
+
+static void compare(struct comparison *c, const struct row_source *src, bool bh)
+{
+	size_t count[FAMILIES];
+	struct drafts d;
+
+	drafts_make(c, src, &d);
+	count_families(&d, count);
+	estimate(c, &d, count);
+	/* Those that turned out to have no estimate took no part in the correction. */
+	count_families(&d, count);
+	for (unsigned family = 0; family < FAMILIES; family++)
+		adjust(&d, family, bh);
+	judge(c, &d, count);
+	take_rows(c, &d);
+	c->primary_count = count[0] ? count[0] : count[2];
+	free(d.v);
+}
+
+static void sum_up(struct comparison *c, const struct row_source *src)
+{
+	count_samples(c, src->base);
+	if (src->other)
+		count_samples(c, src->arm);
+	count_outliers(c);
+	count_controls(c);
+	measure_floor(c);
+	warn_of_floor(c);
+	warn_of_failures(c, src->base);
+	if (src->other)
+		warn_of_failures(c, src->arm);
+	conditions_warn(c, src->run, src->other);
+	warn_of_drift(c, src->base);
+	warn_of_outliers(c);
+	warn_of_controls(c);
+}
+
+static struct comparison *comparison_alloc(
+	const struct matrix *m, const struct compare_options *opt, bool paired)
+{
+	struct comparison *c = xcalloc(1, sizeof(*c));
+
+	c->alpha = opt->alpha > 0 ? opt->alpha : DEFAULT_ALPHA;
+	c->threshold = threshold_of(m, opt->threshold);
+	c->correction = opt->bh ? "Benjamini-Hochberg" : "Holm";
+	c->executor = executor_kind_name(m->executor);
+	c->paired = paired;
+	return c;
+}
+
+struct comparison *compare_runs(const struct store *run, const struct store *other,
+	const struct compare_options *opt, struct error *err)
+{
+	struct comparison *c = comparison_alloc(store_matrix(run), opt, !other);
+	struct plan *plan = plan_of(run, err), *other_plan = other ? plan_of(other, err) : NULL;
+	struct tallies base = {}, arm = {};
+	struct row_source src = {
+		.run = run, .other = other, .plan = plan, .base = &base, .arm = &base};
+	size_t n;
+
+	if (!plan || (other && !other_plan) ||
+		set_baseline(c, run, plan->matrix, opt->baseline, err))
+		goto fail;
+	src.arms = other ? other_plan->matrix : plan->matrix;
+	src.baseline = c->baseline;
+	tallies_collect(store_samples(run, &n), n, &base);
+	if (other) {
+		tallies_collect(store_samples(other, &n), n, &arm);
+		src.arm = &arm;
+	}
+	compare(c, &src, opt->bh);
+	if (other && !c->nrows) {
+		error_set(err, KAB_USAGE, "%s and %s have no cell in common", store_path(run),
+			store_path(other));
+		goto fail;
+	}
+	sum_up(c, &src);
+out:
+	tallies_clear(&base);
+	tallies_clear(&arm);
+	plan_free(plan);
+	plan_free(other_plan);
+	return c;
+fail:
+	comparison_free(c);
+	c = NULL;
+	goto out;
+}

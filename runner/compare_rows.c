@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compare_rows.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gsl/gsl_sort.h>
+#include <gsl/gsl_statistics.h>
+
+#include "util.h"
+
+/* One arm in one cell, against the baseline. */
+struct meeting {
+	const struct cell *cell;
+	const struct workload_spec *workload;
+	const struct tally *base, *arm;	 /* NULL: no sample at all */
+	const char *cell_id, *arm_label; /* kept by the comparison */
+	bool control;
+};
+
+/* The figure that a workload is there for. */
+static const char *main_metric(const struct workload_spec *w)
+{
+	if (!w->command)
+		return "ops_per_s";
+	return w->figure.kind == FIGURE_NONE ? "elapsed_ns" : w->figure.name;
+}
+
+static bool is_primary(const struct workload_spec *w, const struct metric *m)
+{
+	if (w->secondary)
+		return false;
+	return !strcmp(m->name, main_metric(w)) || (!w->command && m->primary);
+}
+
+static const struct estimate nothing = {
+	.effect = NAN,
+	.lo = NAN,
+	.hi = NAN,
+	.p = NAN,
+	.p_floor = NAN,
+	.detectable = NAN,
+	.boot_sd = NAN,
+	.base_median = NAN,
+	.arm_median = NAN,
+};
+
+static struct draft *add_draft(
+	struct comparison *c, const struct meeting *at, const char *metric, struct drafts *to)
+{
+	struct metric m = metric_find(comparison_keep(c, metric));
+	struct draft *d;
+
+	to->v = xrealloc_array(to->v, to->n + 1, sizeof(*to->v));
+	d = &to->v[to->n++];
+	*d = (struct draft){
+		.row =
+			{
+				.cell = at->cell_id,
+				.arm = at->arm_label,
+				.metric = m,
+				.primary = is_primary(at->workload, &m),
+				.control = at->control,
+				.verdict = VERDICT_SHOWN,
+				.e = nothing,
+				.p_adj = NAN,
+				.limit = NAN,
+				.base_failed = at->base ? at->base->failed : 0,
+				.arm_failed = at->arm ? at->arm->failed : 0,
+			},
+		.base = at->base,
+		.arm = at->arm,
+	};
+	return d;
+}
+
+/* Why one side has nothing to compare, the less telling first. */
+enum emptiness { HAS_SAMPLES, NOT_MEASURED, ALL_SKIPPED, ALL_FAILED };
+
+static enum emptiness emptiness_of(const struct tally *t)
+{
+	if (t && t->nok)
+		return HAS_SAMPLES;
+	if (!t || !(t->failure || t->skip))
+		return NOT_MEASURED;
+	return t->failure ? ALL_FAILED : ALL_SKIPPED;
+}
+
+static char *tell_sample(const struct sample *s, const char *label)
+{
+	return xasprintf("%s on %s: %s", sample_status_name(s->status), label,
+		s->reason ? s->reason : "no reason given");
+}
+
+/* One row stands for all metrics where a side has no good sample. */
+static void add_empty(struct comparison *c, const struct meeting *at, struct drafts *to)
+{
+	struct row *r = &add_draft(c, at, main_metric(at->workload), to)->row;
+	enum emptiness base = emptiness_of(at->base), arm = emptiness_of(at->arm);
+	const struct tally *t = base > arm ? at->base : at->arm;
+	const char *label = base > arm ? c->baseline : at->arm_label;
+
+	switch (base > arm ? base : arm) {
+	case HAS_SAMPLES:
+	case NOT_MEASURED:
+		r->verdict = VERDICT_UNCLEAR;
+		r->note = xasprintf("not measured yet on %s", label);
+		break;
+	case ALL_SKIPPED:
+		r->verdict = VERDICT_SKIPPED;
+		r->note = tell_sample(t->skip, label);
+		break;
+	case ALL_FAILED:
+		r->verdict = VERDICT_FAILED;
+		r->note = tell_sample(t->failure, label);
+		break;
+	}
+}
+
+struct names {
+	const char **v;
+	size_t n;
+};
+
+static void add_names(struct names *names, const struct tally *t)
+{
+	for (size_t i = 0; i < t->nok; i++) {
+		for (size_t j = 0; j < t->ok[i]->nmetrics; j++) {
+			const char *name = t->ok[i]->metrics[j].name;
+			size_t k = 0;
+
+			while (k < names->n && strcmp(names->v[k], name))
+				k++;
+			if (k < names->n)
+				continue;
+			names->v = xrealloc_array(names->v, names->n + 1, sizeof(*names->v));
+			names->v[names->n++] = name;
+		}
+	}
+}
+
+static size_t table_position(const char *name)
+{
+	size_t n, i = 0;
+	const struct metric *table = metric_table(&n);
+
+	while (i < n && strcmp(table[i].name, name))
+		i++;
+	return i;
+}
+
+/* As the table of metrics has them, then those it does not know by name. */
+static int by_table(const void *left, const void *right)
+{
+	const char *a = *(const char *const *)left, *b = *(const char *const *)right;
+	size_t at_a = table_position(a), at_b = table_position(b);
+
+	return at_a != at_b ? (at_a > at_b) - (at_a < at_b) : strcmp(a, b);
+}
+
+/* Median of all values of @metric; NAN if there is none. */
+static double median_of(const struct tally *t, const char *metric)
+{
+	double *v = xcalloc(t->nok, sizeof(*v)), median = NAN;
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->nok; i++) {
+		v[n] = sample_metric(t->ok[i], metric);
+		n += isfinite(v[n]) != 0;
+	}
+	if (n) {
+		gsl_sort(v, 1, n);
+		median = gsl_stats_median_from_sorted_data(v, 1, n);
+	}
+	free(v);
+	return median;
+}
+
+static void add_metric(
+	struct comparison *c, const struct meeting *at, const char *name, struct drafts *to)
+{
+	struct draft *d = add_draft(c, at, name, to);
+	struct estimate *e = &d->row.e;
+
+	e->base_median = median_of(d->base, name);
+	e->arm_median = median_of(d->arm, name);
+	if (d->row.metric.scale == SCALE_PATCHED_ONLY)
+		return;
+	d->testable = isfinite(e->base_median) && isfinite(e->arm_median);
+	if (!d->testable)
+		d->row.note = xasprintf(
+			"only %s has it", isfinite(e->arm_median) ? d->row.arm : c->baseline);
+}
+
+static void add_metrics(struct comparison *c, const struct meeting *at, struct drafts *to)
+{
+	struct names names = {};
+
+	add_names(&names, at->base);
+	add_names(&names, at->arm);
+	if (names.n)
+		qsort(names.v, names.n, sizeof(*names.v), by_table);
+	for (size_t i = 0; i < names.n; i++)
+		add_metric(c, at, names.v[i], to);
+	free(names.v);
+}
+
+static const json_t *arm_record(const struct store *run, const char *label)
+{
+	const json_t *arms = json_object_get(store_run(run), "arms");
+
+	for (size_t i = 0; i < json_array_size(arms); i++) {
+		const json_t *arm = json_array_get(arms, i);
+		const char *name = json_string_value(json_object_get(arm, "label"));
+
+		if (name && !strcmp(name, label))
+			return arm;
+	}
+	return NULL;
+}
+
+static bool same_kernel(const struct row_source *src, const char *arm)
+{
+	const struct store *other = src->other ? src->other : src->run;
+	const char *base_key =
+		json_string_value(json_object_get(arm_record(src->run, src->baseline), "key"));
+	const char *arm_key = json_string_value(json_object_get(arm_record(other, arm), "key"));
+
+	/* Local runs have no keys: within one of them the kernel is the same, of two nothing is
+	 * known. */
+	if (!base_key || !arm_key || !*base_key || !*arm_key)
+		return !src->other && src->plan->matrix->executor == EXECUTOR_LOCAL;
+	return !strcmp(base_key, arm_key);
+}
+
+static const struct params *params_of(const struct arm *arm, const char *workload)
+{
+	static const struct params none;
+
+	for (size_t i = 0; i < arm->nparams; i++)
+		if (!strcmp(arm->params[i].workload, workload))
+			return &arm->params[i].params;
+	return &none;
+}
+
+static bool same_params(const struct params *a, const struct params *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i].key, b->v[i].key) || strcmp(a->v[i].value, b->v[i].value))
+			return false;
+	return true;
+}
+
+/* Same kernel, command line and parameters: any difference found is the harness's own. */
+static bool is_control(const struct row_source *src, const struct arm *arm, const char *workload)
+{
+	const struct arm *base = matrix_arm(src->plan->matrix, src->baseline);
+
+	return same_kernel(src, arm->label) &&
+	       !strcmp(base->cmdline ? base->cmdline : "", arm->cmdline ? arm->cmdline : "") &&
+	       same_params(params_of(base, workload), params_of(arm, workload));
+}
+
+/* A local run is told apart by the name that the user gave to the kernel it ran on. */
+static const char *shown_label(const struct row_source *src, const char *arm)
+{
+	const json_t *env = src->other ? json_object_get(store_run(src->other), "env") : NULL;
+	const char *label = json_string_value(json_object_get(env, "label"));
+
+	return label && src->arms->narms == 1 ? label : arm;
+}
+
+static void add_meeting(struct comparison *c, const struct row_source *src, const struct cell *cell,
+	const struct arm *arm, struct drafts *to)
+{
+	struct meeting at = {
+		.workload = &src->plan->matrix->workloads[cell->workload],
+		.base = tallies_find(src->base, cell->id, src->baseline),
+		.arm = tallies_find(src->arm, cell->id, arm->label),
+	};
+
+	/* Of two runs only what both have; in one run, what one arm lacks is told. */
+	if (src->other ? !at.base || !at.arm : !at.base && !at.arm)
+		return;
+	at.cell_id = comparison_keep(c, cell->id);
+	at.arm_label = comparison_keep(c, shown_label(src, arm->label));
+	at.control = is_control(src, arm, at.workload->name);
+	if (emptiness_of(at.base) == HAS_SAMPLES && emptiness_of(at.arm) == HAS_SAMPLES)
+		add_metrics(c, &at, to);
+	else
+		add_empty(c, &at, to);
+}
+
+void drafts_make(struct comparison *c, const struct row_source *src, struct drafts *d)
+{
+	*d = (struct drafts){};
+	for (size_t i = 0; i < src->plan->ncells; i++)
+		for (size_t j = 0; j < src->arms->narms; j++)
+			if (src->other || strcmp(src->arms->arms[j].label, src->baseline))
+				add_meeting(c, src, &src->plan->cells[i], &src->arms->arms[j], d);
+}
+
+/* Both lists are in ascending order of block. Caller frees. */
+static struct pair *make_pairs(const struct groups *base, const struct groups *arm, size_t *n)
+{
+	struct pair *pairs = xcalloc(base->n, sizeof(*pairs));
+
+	*n = 0;
+	for (size_t i = 0, j = 0; i < base->n; i++) {
+		while (j < arm->n && arm->number[j] < base->number[i])
+			j++;
+		if (j < arm->n && arm->number[j] == base->number[i])
+			pairs[(*n)++] = (struct pair){base->v[i], arm->v[j]};
+	}
+	return pairs;
+}
+
+#define NO_PAIRS 1
+
+static int estimate_paired(const struct draft *d, const struct stats_options *opt,
+	struct estimate *e, unsigned *left_out)
+{
+	struct groups base, arm;
+	struct pair *pairs;
+	size_t n;
+	int ret;
+
+	groups_make(d->base, d->row.metric.name, UNIT_BLOCK, &base);
+	groups_make(d->arm, d->row.metric.name, UNIT_BLOCK, &arm);
+	pairs = make_pairs(&base, &arm, &n);
+	*left_out = base.n + arm.n - 2 * n;
+	ret = n ? stats_compare(pairs, n, opt, e) : NO_PAIRS;
+	free(pairs);
+	groups_clear(&base);
+	groups_clear(&arm);
+	return ret;
+}
+
+static int estimate_unpaired(
+	const struct draft *d, enum unit unit, const struct stats_options *opt, struct estimate *e)
+{
+	struct groups base, arm;
+	int ret;
+
+	groups_make(d->base, d->row.metric.name, unit, &base);
+	groups_make(d->arm, d->row.metric.name, unit, &arm);
+	ret = stats_compare_unpaired(base.v, base.n, arm.v, arm.n, opt, e);
+	groups_clear(&base);
+	groups_clear(&arm);
+	return ret;
+}
+
+bool draft_estimate(const struct comparison *c, struct draft *d, size_t comparisons)
+{
+	const struct stats_options opt = {
+		.ratio = d->row.metric.scale == SCALE_RATIO,
+		.alpha = c->alpha,
+		.comparisons = comparisons,
+	};
+	bool local = !strcmp(c->executor, "local");
+	struct estimate e;
+	int ret;
+
+	if (c->paired)
+		ret = estimate_paired(d, &opt, &e, &d->left_out);
+	else
+		ret = estimate_unpaired(d, UNIT_BOOT, &opt, &e);
+	/* On one machine that never reboots, visits do for boots, and where there is one, samples
+	 * for visits. */
+	if (!ret && local && e.blocks < 2)
+		ret = estimate_unpaired(d, UNIT_SAMPLE, &opt, &e);
+	if (!ret) {
+		d->row.e = e;
+		return true;
+	}
+	d->row.verdict = VERDICT_UNCLEAR;
+	d->row.note = xstrdup(ret == NO_PAIRS ? "no block has a good sample of both arms"
+					      : "a value that is not above 0 has no ratio");
+	return false;
+}

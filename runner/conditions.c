@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Facts are kept as {key: {machine: {arm: [value, ...]}}}: arms are compared on the same machine
+ * only, since a matrix may have several that differ on purpose.
+ */
+#include "conditions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+/* Conditions that nobody varies by choosing an arm. Objects ("mitigations") are compared by member.
+ */
+static const struct {
+	const char *key, *title;
+	bool within_arm_only; /* arms may differ in it, one arm's boots may not */
+} conditions[] = {
+	{"accelerator", "accelerator", false},
+	{"cpus", "number of CPUs", false},
+	{"nodes", "number of nodes", false},
+	{"memory_bytes", "memory", false},
+	{"cpu_model", "processor", false},
+	{"clocksource", "clocksource", false},
+	{"mitigations", "mitigation", false},
+	{"thp", "transparent huge pages", false},
+	{"governor", "frequency governor", false},
+	{"sched_schedstats", "kernel.sched_schedstats", false},
+	{"qemu_version", "QEMU", false},
+	{"share", "shared folder", false},
+	{"kernel_release", "kernel release", true},
+	{"cmdline", "kernel command line", true},
+};
+
+/* The member @key of the object @o, made if it is not there. Borrowed. */
+static json_t *member(json_t *o, const char *key, json_t *(*make)(void))
+{
+	if (!json_object_get(o, key))
+		json_object_set_new(o, key, make());
+	return json_object_get(o, key);
+}
+
+static void add_value(json_t *values, const json_t *value)
+{
+	for (size_t i = 0; i < json_array_size(values); i++)
+		if (json_equal(json_array_get(values, i), value))
+			return;
+	json_array_append(values, (json_t *)value);
+}
+
+static void add_fact(
+	json_t *facts, const char *key, const char *machine, const char *arm, json_t *value)
+{
+	const char *name;
+	json_t *part;
+
+	if (!value)
+		return;
+	if (!json_is_object(value)) {
+		json_t *arms = member(member(facts, key, json_object), machine, json_object);
+
+		add_value(member(arms, arm, json_array), value);
+		return;
+	}
+	json_object_foreach (value, name, part) {
+		__free_char char *full = xasprintf("%s %s", key, name);
+
+		add_fact(facts, full, machine, arm, part);
+	}
+}
+
+static json_t *load_env(const struct store *run, const struct sample *s)
+{
+	__free_char char *path = xasprintf("%s/boots/%u/boot.json", store_path(run), s->boot);
+	json_t *boot = json_load_file(path, 0, NULL);
+	json_t *env = json_incref(json_object_get(boot, "env"));
+
+	json_decref(boot);
+	return env ? env : json_incref(s->env);
+}
+
+/* "b003.patched.m1" -> "m1". */
+static const char *machine_of(const struct sample *s)
+{
+	const char *dot = strrchr(s->boot_id, '.');
+
+	return dot ? dot + 1 : "";
+}
+
+/* One look at each boot. @which goes before arms' names, so that those of two runs stay apart. */
+static void collect(json_t *facts, const struct store *run, const char *which)
+{
+	json_t *seen = json_object();
+	size_t n;
+	const struct sample *s = store_samples(run, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		__free_char char *arm = xasprintf("%s%s", which, s[i].arm);
+		json_t *env;
+
+		if (json_object_get(seen, s[i].boot_id))
+			continue;
+		json_object_set_new(seen, s[i].boot_id, json_true());
+		env = load_env(run, &s[i]);
+		for (size_t c = 0; c < ARRAY_SIZE(conditions); c++)
+			add_fact(facts, conditions[c].key, machine_of(&s[i]), arm,
+				json_object_get(env, conditions[c].key));
+		json_decref(env);
+	}
+	json_decref(seen);
+}
+
+static void add_text(struct buf *b, const json_t *value)
+{
+	__free_char char *text = NULL;
+
+	if (json_is_string(value)) {
+		buf_addstr(b, json_string_value(value));
+		return;
+	}
+	text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	buf_addstr(b, text);
+}
+
+/* "tsc, hpet (stock); tsc (patched)". Caller frees. */
+static char *list_values(json_t *arms)
+{
+	struct buf b = {};
+	const char *arm;
+	json_t *values;
+
+	json_object_foreach (arms, arm, values) {
+		if (b.len)
+			buf_addstr(&b, "; ");
+		for (size_t i = 0; i < json_array_size(values); i++) {
+			if (i)
+				buf_addstr(&b, ", ");
+			add_text(&b, json_array_get(values, i));
+		}
+		buf_addf(&b, " (%s)", arm);
+	}
+	return b.data;
+}
+
+static bool varies_within(json_t *arms)
+{
+	const char *arm;
+	json_t *values;
+
+	json_object_foreach (arms, arm, values) {
+		if (json_array_size(values) > 1)
+			return true;
+	}
+	return false;
+}
+
+static bool differs_between(json_t *arms)
+{
+	const json_t *first = NULL;
+	const char *arm;
+	json_t *values;
+
+	json_object_foreach (arms, arm, values) {
+		if (first && !json_equal(first, values))
+			return true;
+		first = values;
+	}
+	return false;
+}
+
+/* "mitigations spectre_v2" is of the condition "mitigations". */
+static size_t condition_of(const char *key)
+{
+	size_t len = strcspn(key, " "), i = 0;
+
+	while (strncmp(conditions[i].key, key, len) || conditions[i].key[len])
+		i++;
+	return i;
+}
+
+static void judge(
+	struct comparison *c, const char *key, const char *machine, json_t *arms, bool machines)
+{
+	size_t i = condition_of(key);
+	const char *detail = strchr(key, ' ');
+	__free_char char *values = NULL;
+	bool within = varies_within(arms);
+
+	if (!within && (conditions[i].within_arm_only || !differs_between(arms)))
+		return;
+	values = list_values(arms);
+	comparison_warn(c, "%s%s %s%s%s%s: %s.", conditions[i].title, detail ? detail : "",
+		within ? "changed from boot to boot" : "differs between arms",
+		machines ? " on machine " : "", machines ? machine : "",
+		within ? "" : ", which nobody asked for", values);
+}
+
+static void warn_of_differences(struct comparison *c, json_t *facts)
+{
+	const char *key, *machine;
+	json_t *machines, *arms;
+
+	json_object_foreach (facts, key, machines) {
+		json_object_foreach (machines, machine, arms) {
+			judge(c, key, machine, arms, json_object_size(machines) > 1);
+		}
+	}
+}
+
+static bool any_value(json_t *facts, const char *key, const char *value)
+{
+	const char *machine, *arm;
+	json_t *arms, *values;
+
+	json_object_foreach (json_object_get(facts, key), machine, arms) {
+		json_object_foreach (arms, arm, values) {
+			for (size_t i = 0; i < json_array_size(values); i++) {
+				const char *text = json_string_value(json_array_get(values, i));
+
+				if (text && !strcmp(text, value))
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+static void warn_of_clock(struct comparison *c, json_t *facts)
+{
+	if (!strcmp(c->executor, "exact"))
+		comparison_warn(c, "Exact mode: times are counted instructions of one CPU; caches, "
+				   "memory and parallel "
+				   "work do not show in them.");
+	else if (any_value(facts, "accelerator", "tcg"))
+		comparison_warn(c, "The guests were emulated (TCG): times and rates do not stand "
+				   "for hardware; counts "
+				   "(switches, interrupts, flushes, faults) do.");
+}
+
+/* Boots that died and were started again, by number. */
+static void warn_of_restarts(struct comparison *c, const struct store *run)
+{
+	struct buf list = {};
+	json_t *seen = json_object();
+	size_t n;
+	const struct sample *s = store_samples(run, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!s[i].life || json_object_get(seen, s[i].boot_id))
+			continue;
+		json_object_set_new(seen, s[i].boot_id, json_true());
+		buf_addf(&list, "%s%u (%s)", list.len ? ", " : "", s[i].boot, s[i].arm);
+	}
+	if (json_object_size(seen))
+		comparison_warn(c,
+			"%zu boot%s had to be started again, and what it had measured by then was "
+			"kept: %s.",
+			json_object_size(seen), json_object_size(seen) == 1 ? "" : "s", list.data);
+	json_decref(seen);
+	buf_free(&list);
+}
+
+static void warn_of_state(struct comparison *c, const struct store *run)
+{
+	if (!store_finished(store_run(run)))
+		comparison_warn(
+			c, "%s is not finished: what it has so far is compared.", store_path(run));
+}
+
+void conditions_warn(struct comparison *c, const struct store *run, const struct store *other)
+{
+	json_t *facts = json_object();
+
+	warn_of_state(c, run);
+	collect(facts, run, "");
+	warn_of_restarts(c, run);
+	if (other) {
+		warn_of_state(c, other);
+		collect(facts, other, "second run's ");
+		warn_of_restarts(c, other);
+		comparison_warn(c, "The two runs were measured apart: what changed on the machine "
+				   "between them "
+				   "counts as an effect.");
+	}
+	warn_of_clock(c, facts);
+	warn_of_differences(c, facts);
+	if (!strcmp(c->executor, "local"))
+		comparison_warn(c, "Local executor: one boot of each kernel, so that boot-to-boot "
+				   "variation (2-6 %% is "
+				   "usual) is not covered by any interval or p here.");
+	json_decref(facts);
+}

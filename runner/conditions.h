@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a reader must know before believing a comparison: warnings about the conditions it was made under. */
+#ifndef KAB_CONDITIONS_H
+#define KAB_CONDITIONS_H
+
+#include "compare.h"
+
+/*
+ * Warns in @c of conditions that differ between arms or changed within one although nobody asked for it (from
+ * boots/<n>/boot.json, or the samples' own environment where that is missing), of emulated time, of boots that had to be started again,
+ * of boot-to-boot variation that is not covered. @other: the second run or NULL.
+ */
+void conditions_warn(struct comparison *c, const struct store *run, const struct store *other);
+
+#endif

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "verdict.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "util.h"
+
+static const char *const names[VERDICTS] = {
+	[VERDICT_SAME] = "same",
+	[VERDICT_IMPROVEMENT] = "improvement",
+	[VERDICT_REGRESSION] = "regression",
+	[VERDICT_CHANGED] = "changed",
+	[VERDICT_UNCLEAR] = "unclear",
+	[VERDICT_SHOWN] = "shown",
+	[VERDICT_SKIPPED] = "skipped",
+	[VERDICT_FAILED] = "failed",
+};
+
+const char *verdict_name(enum verdict v)
+{
+	return names[v];
+}
+
+bool verdict_is_change(enum verdict v)
+{
+	return v == VERDICT_IMPROVEMENT || v == VERDICT_REGRESSION || v == VERDICT_CHANGED;
+}
+
+/* The effect that is none at all. */
+static double none(const struct row *r)
+{
+	return r->metric.scale == SCALE_RATIO ? 1 : 0;
+}
+
+/*
+ * A difference has no threshold of its own, so that of the ratios is taken of the baseline's size,
+ * and where the baseline is next to nothing, the least that means anything (metric_floor()).
+ */
+static double limit_of(const struct row *r, double threshold)
+{
+	if (r->metric.scale == SCALE_RATIO)
+		return threshold;
+	return fmax(threshold * fabs(r->e.base_median), metric_floor(&r->metric));
+}
+
+/* False where there is no interval, as all comparisons with NAN are. */
+static bool within_limit(const struct row *r)
+{
+	return r->e.lo >= none(r) - r->limit && r->e.hi <= none(r) + r->limit;
+}
+
+static bool interval_excludes_none(const struct row *r)
+{
+	return r->e.lo > none(r) || r->e.hi < none(r);
+}
+
+static enum verdict direction(const struct row *r)
+{
+	bool more = r->e.effect > none(r);
+
+	switch (r->metric.better) {
+	case BETTER_MORE:
+		return more ? VERDICT_IMPROVEMENT : VERDICT_REGRESSION;
+	case BETTER_LESS:
+		return more ? VERDICT_REGRESSION : VERDICT_IMPROVEMENT;
+	case BETTER_NONE:
+		break;
+	}
+	return VERDICT_CHANGED;
+}
+
+/* Fewest blocks whose smallest adjusted p is below alpha. */
+static unsigned blocks_to_decide(const struct row *r, const struct verdict_rule *rule)
+{
+	unsigned blocks = 2;
+
+	while (stats_p_floor(blocks, r->e.paired) * rule->comparisons >= rule->alpha)
+		blocks++;
+	return blocks;
+}
+
+static const char *unit_of(const struct row *r, size_t n)
+{
+	if (r->e.paired)
+		return n == 1 ? "block" : "blocks";
+	return n == 1 ? "boot a side" : "boots a side";
+}
+
+/* Blocks that can see an effect as large as the one observed, or as the limit if that is larger. */
+static unsigned blocks_to_see(const struct row *r, const struct verdict_rule *rule)
+{
+	double target = fmax(fabs(r->e.effect - none(r)), r->limit);
+
+	return stats_blocks_needed(
+		&r->e, target, rule->alpha, rule->comparisons, r->metric.scale == SCALE_RATIO);
+}
+
+/* Blocks whose floor lies above alpha: whatever was measured, they could not have told a change. */
+static void explain_floor(struct row *r, const struct verdict_rule *rule)
+{
+	unsigned decide = blocks_to_decide(r, rule), see = blocks_to_see(r, rule);
+
+	r->more_blocks = (see > decide ? see : decide) - r->e.blocks;
+	if (r->e.blocks == 1)
+		r->note = xasprintf("1 %s cannot decide: how boots differ is unknown; %u can",
+			unit_of(r, 1), decide);
+	else
+		r->note = xasprintf("%zu %s cannot decide: the smallest adjusted p they can give "
+				    "is %.2g; %u can",
+			r->e.blocks, unit_of(r, r->e.blocks),
+			fmin(1, r->e.p_floor * rule->comparisons), decide);
+}
+
+static char *effect_size(const struct row *r)
+{
+	if (r->metric.scale == SCALE_RATIO)
+		return xasprintf("%.2g %%", r->e.detectable * 100);
+	return xasprintf("%.2g%s%s", r->e.detectable, *r->metric.unit ? " " : "", r->metric.unit);
+}
+
+static void explain_unclear(struct row *r, const struct verdict_rule *rule)
+{
+	__free_char char *size = effect_size(r);
+	unsigned see = blocks_to_see(r, rule);
+
+	if (!see) {
+		r->note = xasprintf("could have seen %s", size);
+		return;
+	}
+	/* There were enough for four times in five, and this was the fifth: a quarter more. */
+	r->more_blocks = see > r->e.blocks ? see - r->e.blocks : (r->e.blocks + 3) / 4;
+	r->note = xasprintf("could have seen %s; %u more %s would settle it", size, r->more_blocks,
+		unit_of(r, r->more_blocks));
+}
+
+void verdict_judge(struct row *r, const struct verdict_rule *rule)
+{
+	r->limit = limit_of(r, rule->threshold);
+	if (within_limit(r)) {
+		r->verdict = VERDICT_SAME;
+	} else if (r->p_adj < rule->alpha && interval_excludes_none(r)) {
+		r->verdict = direction(r);
+	} else {
+		r->verdict = VERDICT_UNCLEAR;
+		if (r->e.p_floor * rule->comparisons >= rule->alpha)
+			explain_floor(r, rule);
+		else
+			explain_unclear(r, rule);
+	}
+}

@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Figures with lines: rates over vCPUs, latency by percentile, a published curve beside ours. */
+#include "report_plots.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "histogram.h"
+#include "report_text.h"
+
+#define PAGE_WIDTH 1000
+#define PANEL_HEIGHT 250 /* these three as in plots/panels.gp */
+#define PANELS_ABOVE 92
+#define PANELS_BELOW 30
+
+/* Settings that are one array, an element for each panel. */
+static void set_panel_numbers(struct plot *p, const char *name, const double *v, size_t n)
+{
+	buf_addf(&p->settings, "array %s[%zu] = [", name, n);
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&p->settings, "%s%.10g", i ? ", " : "", v[i]);
+	buf_addstr(&p->settings, "]\n");
+}
+
+static void set_panel_texts(struct plot *p, const char *name, const char *const *v, size_t n)
+{
+	buf_addf(&p->settings, "array %s[%zu] = [", name, n);
+	for (size_t i = 0; i < n; i++) {
+		buf_addstr(&p->settings, i ? ", " : "");
+		text_add_gnuplot(&p->settings, v[i]);
+	}
+	buf_addstr(&p->settings, "]\n");
+}
+
+static void set_panels(struct plot *p, const struct report *r, const char *subtitle, const char *const *titles,
+	size_t n)
+{
+	plot_set_page(p, r, subtitle, PAGE_WIDTH,
+		PANELS_ABOVE + PANELS_BELOW + PANEL_HEIGHT * (double)((n + 1) / 2));
+	plot_set_arms(p, r);
+	plot_set_number(p, "panels", (double)n);
+	set_panel_texts(p, "panel", titles, n);
+}
+
+/* ---- rates over vCPUs ------------------------------------------------------------------------- */
+
+static bool same_params(const struct params *a, const struct params *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i].key, b->v[i].key) || strcmp(a->v[i].value, b->v[i].value))
+			return false;
+	return true;
+}
+
+/* The cells differ in nothing but the number of vCPUs. */
+static bool same_but_cpus(const struct report *r, const struct cell *a, const struct cell *b)
+{
+	return a->workload == b->workload && same_params(&a->params, &b->params) &&
+	       r->m->machines[a->machine].nodes == r->m->machines[b->machine].nodes;
+}
+
+static const struct row *primary_row(const struct report *r, const char *cell)
+{
+	for (size_t i = 0; i < r->c->nrows; i++) {
+		const struct row *row = &r->c->rows[i];
+
+		if (!row->control && !strcmp(row->cell, cell) && row->metric.scale == SCALE_RATIO &&
+			(row->primary || row->metric.primary))
+			return row;
+	}
+	return NULL;
+}
+
+/* A panel: the first cell of its kind that has figures, and what they are. */
+struct curve {
+	const struct cell *first;
+	struct metric metric;
+	char *title;
+	double high;
+};
+
+struct curves {
+	struct curve *v;
+	size_t n;
+	double low_x, high_x;
+};
+
+/* "localcpu/pages=16" of "localcpu/pages=16/cpus=4/nodes=2": machine parts are always the last ones. */
+static char *without_cpus(const char *id)
+{
+	struct buf b = { 0 };
+	const char *part = id;
+
+	while (*part) {
+		size_t len = strcspn(part, "/");
+
+		if (strncmp(part, "cpus=", 5))
+			buf_addf(&b, "%s%.*s", b.len ? "/" : "", (int)len, part);
+		part += len + (part[len] == '/');
+	}
+	return b.data ? b.data : xstrdup(id);
+}
+
+static bool has_curve(const struct report *r, const struct curves *list, const struct cell *c)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (same_but_cpus(r, list->v[i].first, c))
+			return true;
+	return false;
+}
+
+static bool varies(const struct report *r, const struct cell *c)
+{
+	for (size_t i = 0; i < r->plan->ncells; i++) {
+		const struct cell *other = &r->plan->cells[i];
+
+		if (same_but_cpus(r, c, other) && primary_row(r, other->id) &&
+			r->m->machines[other->machine].cpus != r->m->machines[c->machine].cpus)
+			return true;
+	}
+	return false;
+}
+
+static struct curves find_curves(const struct report *r)
+{
+	struct curves list = { 0 };
+
+	for (size_t i = 0; i < r->plan->ncells; i++) {
+		const struct cell *c = &r->plan->cells[i];
+		const struct row *row = primary_row(r, c->id);
+
+		if (!row || has_curve(r, &list, c) || !varies(r, c))
+			continue;
+		list.v = xrealloc_array(list.v, list.n + 1, sizeof(*list.v));
+		list.v[list.n++] = (struct curve){ c, row->metric, without_cpus(c->id), 0 };
+	}
+	return list;
+}
+
+static int by_cpus(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Both indexes of one arm in one panel. */
+static void add_arm(struct plot *p, const struct report *r, struct curves *list, struct curve *curve, const char *arm)
+{
+	double(*points)[4] = xcalloc(r->plan->ncells + 1, sizeof(*points));
+	struct plot rings = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->plan->ncells; i++) {
+		const struct cell *c = &r->plan->cells[i];
+		double cpus = r->m->machines[c->machine].cpus;
+		struct blocks b = { 0 };
+		struct spread s;
+
+		if (!same_but_cpus(r, curve->first, c))
+			continue;
+		b = blocks_of(r->run, arm, arm, c->id, &curve->metric);
+		s = spread_of_blocks(&b, true);
+		for (size_t k = 0; k < b.n; k++) {
+			plot_add_line(&rings, (double[]){ cpus, b.v[k].arm.median }, 2, NULL);
+			curve->high = fmax(curve->high, b.v[k].arm.median);
+		}
+		if (b.n) {
+			memcpy(points[n++], (double[]){ cpus, s.median, s.lo, s.hi }, sizeof(*points));
+			list->low_x = list->low_x ? fmin(list->low_x, cpus) : cpus;
+			list->high_x = fmax(list->high_x, cpus);
+		}
+		blocks_free(&b);
+	}
+	qsort(points, n, sizeof(*points), by_cpus);
+	for (size_t i = 0; i < n; i++)
+		plot_add_line(p, points[i], 4, NULL);
+	plot_next_index(p, 4);
+	plot_next_index(&rings, 2);
+	buf_add(&p->data, rings.data.data, rings.data.len);
+	buf_free(&rings.data);
+	free(points);
+}
+
+static void set_cpus(struct plot *p, const struct report *r)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < r->m->nmachines; i++)
+		buf_addf(&b, "%s%u", i ? " " : "", r->m->machines[i].cpus);
+	plot_set_text(p, "cpus", b.data);
+	buf_free(&b);
+}
+
+void report_plot_scaling(struct report *r)
+{
+	static const char subtitle[] = "Median of the boots and its interval; rings: single boots";
+	struct curves list = find_curves(r);
+	const char **titles = xcalloc(list.n + 1, sizeof(*titles)), **units = xcalloc(list.n + 1, sizeof(*units));
+	double *high = xcalloc(list.n + 1, sizeof(*high));
+	struct plot *p;
+
+	if (!list.n)
+		goto out;
+	p = plots_add(&r->plots, "scaling", "scaling", "Scaling over virtual CPUs, by arm", subtitle);
+	for (size_t i = 0; i < list.n; i++) {
+		for (size_t a = 0; a < r->m->narms; a++)
+			add_arm(p, r, &list, &list.v[i], r->m->arms[a].label);
+		titles[i] = list.v[i].title;
+		units[i] = *list.v[i].metric.unit ? list.v[i].metric.unit : list.v[i].metric.title;
+		high[i] = list.v[i].high > 0 ? list.v[i].high : 1;
+	}
+	set_panels(p, r, subtitle, titles, list.n);
+	set_panel_texts(p, "unit", units, list.n);
+	set_panel_numbers(p, "high_y", high, list.n);
+	plot_set_number(p, "low_x", list.low_x);
+	plot_set_number(p, "high_x", list.high_x);
+	set_cpus(p, r);
+out:
+	for (size_t i = 0; i < list.n; i++)
+		free(list.v[i].title);
+	free(list.v);
+	free(titles);
+	free(units);
+	free(high);
+}
+
+/* ---- latency ---------------------------------------------------------------------------------- */
+
+#define LAST_NINE 5 /* 99.999 % */
+#define STEPS_PER_NINE 12
+
+/* Histograms of several samples, added up. */
+struct merged {
+	uint64_t bucket[HIST_BUCKETS];
+	uint64_t min, max, count;
+};
+
+static void merge(struct merged *m, const struct histogram *h)
+{
+	if (!h->n || !h->count)
+		return;
+	hist_merge(m->bucket, h->bucket, h->n < HIST_BUCKETS ? h->n : HIST_BUCKETS);
+	m->min = m->count ? (h->min < m->min ? h->min : m->min) : h->min;
+	m->max = h->max > m->max ? h->max : m->max;
+	m->count += h->count;
+}
+
+/* @block: of this block alone; -1: of all. Returns whether anything was there. */
+static bool merge_samples(struct merged *m, const struct report *r, const char *arm, const char *cell, long block)
+{
+	size_t n;
+	const struct sample *s = store_samples(r->run, &n);
+
+	memset(m, 0, sizeof(*m));
+	for (size_t i = 0; i < n; i++)
+		if (s[i].status == SAMPLE_OK && !s[i].warmup && (block < 0 || s[i].block == block) &&
+			!strcmp(s[i].arm, arm) && !strcmp(s[i].cell, cell))
+			merge(m, &s[i].latency);
+	return m->count > 0;
+}
+
+/* Room of one panel, over all its arms. */
+struct latency_range {
+	double high_x, low_y, high_y;
+};
+
+/* @x nines: the latency in us below which a share 1 - 10^-x of all operations stays. */
+static double at_nines(const struct merged *m, double x)
+{
+	return (double)hist_percentile(m->bucket, HIST_BUCKETS, m->min, m->max, 1 - pow(10, -x)) / 1000;
+}
+
+/* What one operation more or less would move is not drawn. */
+static double nines_of(const struct merged *m)
+{
+	return fmin(LAST_NINE, log10((double)m->count));
+}
+
+static void note_latency(struct latency_range *range, double x, double y)
+{
+	range->high_x = fmax(range->high_x, x);
+	range->high_y = fmax(range->high_y, y);
+	if (y > 0)
+		range->low_y = range->low_y ? fmin(range->low_y, y) : y;
+}
+
+static void add_line_of(struct plot *p, const struct merged *m, struct latency_range *range)
+{
+	double end = nines_of(m);
+
+	for (int i = 0; i <= LAST_NINE * STEPS_PER_NINE; i++) {
+		double x = (double)i / STEPS_PER_NINE, y = at_nines(m, x);
+
+		if (x > end)
+			break;
+		plot_add_line(p, (double[]){ x, y }, 2, NULL);
+		note_latency(range, x, y);
+	}
+}
+
+static void add_rings_of(struct plot *p, const struct merged *m, struct latency_range *range)
+{
+	static const double nines[] = { 0.30103, 1, 2, 3, 4 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(nines) && nines[i] <= nines_of(m); i++) {
+		double y = at_nines(m, nines[i]);
+
+		plot_add_line(p, (double[]){ nines[i], y }, 2, NULL);
+		note_latency(range, nines[i], y);
+	}
+}
+
+static void add_latency(struct plot *p, const struct report *r, const char *cell, const char *arm,
+	struct latency_range *range)
+{
+	struct merged *m = xcalloc(1, sizeof(*m));
+
+	if (merge_samples(m, r, arm, cell, -1))
+		add_line_of(p, m, range);
+	plot_next_index(p, 2);
+	for (unsigned block = 0; block < r->c->blocks; block++)
+		if (merge_samples(m, r, arm, cell, block))
+			add_rings_of(p, m, range);
+	plot_next_index(p, 2);
+	free(m);
+}
+
+static bool has_latency(const struct report *r, const char *cell)
+{
+	size_t n;
+	const struct sample *s = store_samples(r->run, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (s[i].status == SAMPLE_OK && !s[i].warmup && s[i].latency.count && !strcmp(s[i].cell, cell))
+			return true;
+	return false;
+}
+
+void report_plot_latency(struct report *r)
+{
+	static const char subtitle[] = "Lines: histograms of all boots together; rings: single boots";
+	const char **cells = xcalloc(r->plan->ncells + 1, sizeof(*cells));
+	double *high_x = xcalloc(r->plan->ncells + 1, sizeof(double));
+	double *low_y = xcalloc(r->plan->ncells + 1, sizeof(double));
+	double *high_y = xcalloc(r->plan->ncells + 1, sizeof(double));
+	struct plot *p;
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->plan->ncells; i++)
+		if (has_latency(r, r->plan->cells[i].id))
+			cells[n++] = r->plan->cells[i].id;
+	if (!n)
+		goto out;
+	p = plots_add(&r->plots, "latency", "latency", "Latency of an operation by percentile, by arm", subtitle);
+	for (size_t i = 0; i < n; i++) {
+		struct latency_range range = { 0 };
+
+		for (size_t a = 0; a < r->m->narms; a++)
+			add_latency(p, r, cells[i], r->m->arms[a].label, &range);
+		high_x[i] = range.high_x > 0.5 ? range.high_x : 0.5;
+		low_y[i] = range.low_y > 0 ? range.low_y : 0.001;
+		high_y[i] = range.high_y > low_y[i] ? range.high_y : low_y[i] * 2;
+	}
+	set_panels(p, r, subtitle, cells, n);
+	set_panel_numbers(p, "high_x", high_x, n);
+	set_panel_numbers(p, "low_y", low_y, n);
+	set_panel_numbers(p, "high_y", high_y, n);
+out:
+	free(cells);
+	free(high_x);
+	free(low_y);
+	free(high_y);
+}
+
+/* ---- published curves ------------------------------------------------------------------------- */
+
+/* The metric that a column's figures are of. */
+static const char *column_metric(const struct published *t, size_t column)
+{
+	const char *metric = params_get(&t->columns[column].select.words, "metric");
+
+	return metric ? metric : params_get(&t->select.words, "metric");
+}
+
+static size_t column_side(const struct report *r, const struct published *t, size_t column)
+{
+	const char *side = params_get(&t->columns[column].select.words, "arm");
+	const struct arm *arm = side && !strcmp(side, "series") ? published_arm(t, r->m) :
+								  matrix_arm(r->m, r->c->baseline);
+
+	return arm ? (size_t)(arm - r->m->arms) : 0;
+}
+
+/* A column's first value that is there: what its curve is a multiple of. */
+static double first_of(const struct published *t, size_t column, bool ours)
+{
+	for (size_t i = 0; i < t->nrows; i++) {
+		double v = ours ? t->rows[i].v[column].ours : t->rows[i].v[column].theirs;
+
+		if (isfinite(v) && v > 0)
+			return v;
+	}
+	return NAN;
+}
+
+static void add_curve(struct plot *p, const struct published *t, size_t column, double *high_y)
+{
+	double theirs = first_of(t, column, false), ours = first_of(t, column, true);
+
+	for (size_t i = 0; i < t->nrows; i++) {
+		double y = t->rows[i].v[column].theirs / theirs;
+
+		if (isfinite(y)) {
+			plot_add_line(p, (double[]){ strtod(t->rows[i].name, NULL), y }, 2, NULL);
+			*high_y = fmax(*high_y, y);
+		}
+	}
+	plot_next_index(p, 2);
+	for (size_t i = 0; i < t->nrows; i++) {
+		const struct published_value *v = &t->rows[i].v[column];
+
+		if (isfinite(v->ours / ours)) {
+			plot_add_line(p,
+				(double[]){ strtod(t->rows[i].name, NULL), v->ours / ours, v->lo / ours, v->hi / ours },
+				4, NULL);
+			*high_y = fmax(*high_y, v->hi / ours);
+		}
+	}
+	plot_next_index(p, 4);
+}
+
+static void set_rows(struct plot *p, const struct published *t)
+{
+	double low = strtod(t->rows[0].name, NULL), high = low;
+	struct buf tics = { 0 };
+
+	for (size_t i = 0; i < t->nrows; i++) {
+		double x = strtod(t->rows[i].name, NULL);
+
+		low = fmin(low, x);
+		high = fmax(high, x);
+		buf_addf(&tics, "%s%g", i ? " " : "", x);
+	}
+	plot_set_number(p, "low_x", low);
+	plot_set_number(p, "high_x", high);
+	plot_set_text(p, "tics", tics.data);
+	buf_free(&tics);
+}
+
+static void plot_shape(struct report *r, const struct published *t)
+{
+	static const char subtitle[] =
+		"Each curve as a multiple of its own first value: machines differ, shapes may be compared";
+	__free_char char *stem = xasprintf("published-%s", t->series);
+	__free_char char *title = xasprintf("%s: published and measured here", t->title);
+	__free_char char *y = xasprintf("%s, multiple of the first", t->y_title);
+	const char **names = xcalloc(t->ncolumns + 1, sizeof(*names));
+	double *sides = xcalloc(t->ncolumns + 1, sizeof(*sides)), high_y = 1;
+	struct plot *p = plots_add(&r->plots, stem, "published", title, subtitle);
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->ncolumns; i++) {
+		const char *metric = column_metric(t, i);
+
+		if (!metric || strcmp(metric, t->shape_metric))
+			continue;
+		add_curve(p, t, i, &high_y);
+		sides[n] = (double)column_side(r, t, i);
+		names[n++] = t->columns[i].name;
+	}
+	plot_set_page(p, r, subtitle, PAGE_WIDTH, 440);
+	plot_set_number(p, "columns", (double)n);
+	set_panel_texts(p, "name", names, n);
+	set_panel_numbers(p, "side", sides, n);
+	plot_set_number(p, "high_y", high_y);
+	plot_set_text(p, "xtitle", t->x_title);
+	plot_set_text(p, "ytitle", y);
+	set_rows(p, t);
+	free(names);
+	free(sides);
+}
+
+void report_plot_published(struct report *r)
+{
+	for (size_t i = 0; i < r->published.n; i++)
+		if (r->published.v[i].shape_metric && r->published.v[i].measured)
+			plot_shape(r, &r->published.v[i]);
+}

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Run and comparison -> what a report says, whatever its format. */
+#include "report_data.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <gsl/gsl_cdf.h>
+#include <gsl/gsl_statistics_double.h>
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+struct spread spread_of(double *v, size_t n)
+{
+	struct spread s = { NAN, NAN, NAN, n, true };
+	size_t k = 0;
+
+	if (!n)
+		return s;
+	qsort(v, n, sizeof(*v), compare_doubles);
+	/* P(fewer than k+1 of n lie below the median) <= 0.025 on either side. */
+	while (gsl_cdf_binomial_P((unsigned)k, 0.5, (unsigned)n) <= 0.025)
+		k++;
+	s.median = gsl_stats_median_from_sorted_data(v, 1, n);
+	s.range = !k;
+	s.lo = v[k ? k - 1 : 0];
+	s.hi = v[n - (k ? k : 1)];
+	return s;
+}
+
+struct spread spread_of_blocks(const struct blocks *b, bool arm)
+{
+	double *v = xcalloc(b->n + 1, sizeof(*v));
+	struct spread s;
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		double m = arm ? b->v[i].arm.median : b->v[i].base.median;
+
+		if (isfinite(m))
+			v[n++] = m;
+	}
+	s = spread_of(v, n);
+	free(v);
+	return s;
+}
+
+static struct block_values *block_at(struct blocks *b, unsigned number)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (b->v[i].block == number)
+			return &b->v[i];
+	b->v = xrealloc_array(b->v, b->n + 1, sizeof(*b->v));
+	b->v[b->n] = (struct block_values){ .block = number };
+	return &b->v[b->n++];
+}
+
+static void add_reading(struct boot_values *b, const char *id, double value)
+{
+	b->v = xrealloc_array(b->v, b->n + 1, sizeof(*b->v));
+	b->v[b->n++] = (struct reading){ id, value };
+}
+
+static double *plain_values(const struct boot_values *b)
+{
+	double *v = xcalloc(b->n + 1, sizeof(*v));
+
+	for (size_t i = 0; i < b->n; i++)
+		v[i] = b->v[i].value;
+	return v;
+}
+
+static void finish_block(struct block_values *b, const struct metric *metric)
+{
+	double *base = plain_values(&b->base), *arm = plain_values(&b->arm);
+	struct pair pair = { { base, b->base.n }, { arm, b->arm.n } };
+	struct stats_options opt = { .ratio = metric->scale == SCALE_RATIO, .alpha = 0.05 };
+	struct estimate e;
+
+	b->effect = NAN;
+	if (b->base.n && b->arm.n && !stats_compare(&pair, 1, &opt, &e))
+		b->effect = e.effect;
+	b->base.median = spread_of(base, b->base.n).median;
+	b->arm.median = spread_of(arm, b->arm.n).median;
+	free(base);
+	free(arm);
+}
+
+static int compare_blocks(const void *a, const void *b)
+{
+	const struct block_values *x = a, *y = b;
+
+	return x->block < y->block ? -1 : x->block > y->block;
+}
+
+/* A mean is no metric, since a median of samples says more; published figures are means. */
+static double value_of(const struct sample *s, const char *metric)
+{
+	if (!strcmp(metric, "latency_mean_ns"))
+		return s->latency.count ? (double)s->latency.sum / (double)s->latency.count : NAN;
+	return sample_metric(s, metric);
+}
+
+struct blocks blocks_of(const struct store *run, const char *base, const char *arm, const char *cell,
+	const struct metric *metric)
+{
+	struct blocks b = { 0 };
+	size_t n;
+	const struct sample *s = store_samples(run, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		double value;
+
+		if (s[i].warmup || s[i].status != SAMPLE_OK || strcmp(s[i].cell, cell))
+			continue;
+		value = value_of(&s[i], metric->name);
+		if (!isfinite(value))
+			continue;
+		if (!strcmp(s[i].arm, base))
+			add_reading(&block_at(&b, s[i].block)->base, s[i].id, value);
+		if (!strcmp(s[i].arm, arm))
+			add_reading(&block_at(&b, s[i].block)->arm, s[i].id, value);
+	}
+	for (size_t i = 0; i < b.n; i++)
+		finish_block(&b.v[i], metric);
+	if (b.n)
+		qsort(b.v, b.n, sizeof(*b.v), compare_blocks);
+	return b;
+}
+
+void blocks_free(struct blocks *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		free(b->v[i].base.v);
+		free(b->v[i].arm.v);
+	}
+	free(b->v);
+	*b = (struct blocks){ 0 };
+}
+
+const struct cell *report_cell(const struct report *r, const char *id)
+{
+	for (size_t i = 0; i < r->plan->ncells; i++)
+		if (!strcmp(r->plan->cells[i].id, id))
+			return &r->plan->cells[i];
+	return NULL;
+}
+
+const char *report_text(const struct report *r, const char *object, const char *key)
+{
+	const json_t *o = store_run(r->run);
+	const char *text = json_string_value(json_object_get(object ? json_object_get(o, object) : o, key));
+
+	return text ? text : "";
+}
+
+bool report_is_main(const struct report *r, const struct row *row)
+{
+	return row->primary && row->control == r->controls_only;
+}
+
+static bool only_controls(const struct comparison *c)
+{
+	for (size_t i = 0; i < c->nrows; i++)
+		if (!c->rows[i].control)
+			return false;
+	return c->nrows > 0;
+}
+
+size_t report_count(const struct report *r, enum verdict v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->c->nrows; i++)
+		n += report_is_main(r, &r->c->rows[i]) && r->c->rows[i].verdict == v;
+	return n;
+}
+
+const char *report_verdict_plural(enum verdict v, size_t n)
+{
+	if (v == VERDICT_IMPROVEMENT && n != 1)
+		return "improvements";
+	if (v == VERDICT_REGRESSION && n != 1)
+		return "regressions";
+	return verdict_name(v);
+}
+
+char *report_summary(const struct report *r)
+{
+	static const enum verdict order[] = { VERDICT_REGRESSION, VERDICT_IMPROVEMENT, VERDICT_CHANGED,
+		VERDICT_SAME, VERDICT_UNCLEAR, VERDICT_SKIPPED, VERDICT_FAILED, VERDICT_SHOWN };
+	struct buf b = { 0 };
+	size_t total = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		size_t n = report_count(r, order[i]);
+
+		/* Improvements and regressions are named even when there is none: that is the question. */
+		if (n || order[i] == VERDICT_REGRESSION || order[i] == VERDICT_IMPROVEMENT)
+			buf_addf(&b, "%s%zu %s", b.len ? ", " : "", n, report_verdict_plural(order[i], n));
+		total += n;
+	}
+	buf_addf(&b, " of %zu primary comparison%s", total, total == 1 ? "" : "s");
+	return b.data;
+}
+
+char *report_method_line(const struct report *r)
+{
+	return xasprintf("%s over %zu comparison%s, alpha %g, threshold %g %%, %u block%s",
+		r->c->correction ? r->c->correction : "uncorrected", r->c->primary_count,
+		r->c->primary_count == 1 ? "" : "s", r->c->alpha, r->c->threshold * 100, r->c->blocks,
+		r->c->blocks == 1 ? "" : "s");
+}
+
+char *report_control_line(const struct report *r)
+{
+	double lo, hi;
+
+	if (!r->c->control_total)
+		return NULL;
+	stats_proportion(r->c->control_changed, r->c->control_total, 0.05, &lo, &hi);
+	return xasprintf("%zu of %zu comparisons of the baseline with itself came out as a change "
+			 "(%.1f %%; 95 %% interval %.1f to %.1f %%)",
+		r->c->control_changed, r->c->control_total,
+		100.0 * (double)r->c->control_changed / (double)r->c->control_total, lo * 100, hi * 100);
+}
+
+static bool is_control_arm(const struct report *r, const char *label)
+{
+	for (size_t i = 0; i < r->c->nrows; i++)
+		if (!strcmp(r->c->rows[i].arm, label) && !r->c->rows[i].control)
+			return false;
+	return true;
+}
+
+static char *make_title(const struct report *r)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < r->m->narms; i++) {
+		const char *label = r->m->arms[i].label;
+
+		if (strcmp(label, r->c->baseline) && (r->controls_only || !is_control_arm(r, label)))
+			buf_addf(&b, "%s%s", b.len ? ", " : "", label);
+	}
+	if (!b.len)
+		buf_addstr(&b, r->c->baseline);
+	buf_addf(&b, " against %s%s", r->c->baseline, r->controls_only ? ": the baseline against itself" : "");
+	return b.data;
+}
+
+/* "TCG", "KVM" or both, as the samples say; "" if they do not. Caller frees. */
+static char *accelerators(const struct report *r)
+{
+	static const char *const known[] = { "TCG", "KVM" };
+	bool seen[ARRAY_SIZE(known)] = { false };
+	struct buf b = { 0 };
+	size_t n;
+	const struct sample *s = store_samples(r->run, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *a = json_string_value(json_object_get(s[i].env, "accelerator"));
+
+		for (size_t k = 0; a && k < ARRAY_SIZE(known); k++)
+			seen[k] |= !strcasecmp(a, known[k]);
+	}
+	buf_addstr(&b, "");
+	for (size_t k = 0; k < ARRAY_SIZE(known); k++)
+		if (seen[k])
+			buf_addf(&b, "%s%s", b.len ? " and " : "", known[k]);
+	return b.data;
+}
+
+static void add_range(struct buf *b, const struct report *r, const char *unit, bool nodes)
+{
+	unsigned lo = ~0u, hi = 0;
+
+	for (size_t i = 0; i < r->m->nmachines; i++) {
+		unsigned v = nodes ? r->m->machines[i].nodes : r->m->machines[i].cpus;
+
+		lo = v < lo ? v : lo;
+		hi = v > hi ? v : hi;
+	}
+	if (!hi || (nodes && hi == 1))
+		return;
+	buf_addf(b, ", %u", lo);
+	if (hi != lo)
+		buf_addf(b, " to %u", hi);
+	buf_addf(b, " %s%s", unit, hi == 1 ? "" : "s");
+}
+
+static void describe_machine(struct report *r)
+{
+	struct buf b = { 0 };
+	__free_char char *accel = accelerators(r);
+	const char *label = report_text(r, "env", "label");
+
+	switch (r->m->executor) {
+	case EXECUTOR_VM:
+		buf_addf(&b, "vm executor%s%s", *accel ? ", QEMU with " : "", accel);
+		r->corner = strstr(accel, "TCG") ? xasprintf("vm, %s: times do not stand for hardware; counts do", accel) :
+						   xasprintf("vm%s%s", *accel ? ", " : "", accel);
+		break;
+	case EXECUTOR_EXACT:
+		buf_addstr(&b, "exact executor, QEMU with -icount");
+		r->corner = xstrdup("exact: time is executed instructions");
+		break;
+	case EXECUTOR_LOCAL:
+		buf_addf(&b, "local executor%s%s", *label ? ", kernel called " : "", label);
+		r->corner = xstrdup("local: this machine's running kernel");
+		break;
+	}
+	add_range(&b, r, "vCPU", false);
+	add_range(&b, r, "node", true);
+	r->machine = b.data;
+}
+
+static void add_word(struct report *r, char *word)
+{
+	r->command = xrealloc_array(r->command, r->ncommand + 1, sizeof(*r->command));
+	r->command[r->ncommand++] = word;
+}
+
+/* An option that the run was started with, as run.json's "options" hold it. */
+static void add_option(struct report *r, const char *key)
+{
+	const json_t *v = json_object_get(json_object_get(store_run(r->run), "options"), key);
+
+	if (!json_is_true(v) && !json_is_string(v))
+		return;
+	add_word(r, xasprintf("--%s", key));
+	if (json_is_string(v))
+		add_word(r, xstrdup(json_string_value(v)));
+}
+
+/* The matrix is named as it is from the top of a source tree; where that tree lay says nothing to a reader. */
+static void make_command(struct report *r)
+{
+	static const char *const options[] = { "only", "aa", "label" };
+	const json_t *blocks = json_object_get(json_object_get(store_run(r->run), "plan"), "blocks");
+	const char *path = report_text(r, "matrix", "path"), *in_tree = strstr(path, "/matrix/");
+
+	for (const char *next = in_tree; next; next = strstr(next + 1, "/matrix/"))
+		in_tree = next;
+	add_word(r, xstrdup("kab"));
+	add_word(r, xstrdup("run"));
+	add_word(r, xstrdup(in_tree ? in_tree + 1 : path));
+	add_word(r, xstrdup("--seed"));
+	add_word(r, xstrdup(report_text(r, "plan", "seed")));
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		add_option(r, options[i]);
+	if (json_is_integer(blocks) && json_integer_value(blocks) != r->m->blocks) {
+		add_word(r, xstrdup("--blocks"));
+		add_word(r, xasprintf("%lld", (long long)json_integer_value(blocks)));
+	}
+}
+
+int report_data_make(const struct store *run, const struct comparison *c, struct report *r, struct error *err)
+{
+	struct plan_options opt = { .seed = 1 }; /* the seed has no say in which cells there are */
+	const char *slash = strrchr(store_path(run), '/');
+
+	*r = (struct report){ .run = run, .c = c, .m = store_matrix(run) };
+	r->name = slash && slash[1] ? slash + 1 : store_path(run);
+	r->plan = plan_make(r->m, &opt, err);
+	if (!r->plan)
+		return -1;
+	r->controls_only = only_controls(c);
+	r->title = make_title(r);
+	describe_machine(r);
+	make_command(r);
+	report_conditions(r);
+	return published_collect(run, r->plan, &r->published, err);
+}
+
+void report_data_clear(struct report *r)
+{
+	for (size_t i = 0; i < r->ncommand; i++)
+		free(r->command[i]);
+	free(r->command);
+	report_conditions_clear(r);
+	published_list_clear(&r->published);
+	plots_clear(&r->plots);
+	if (r->plan)
+		plan_free(r->plan);
+	free(r->title);
+	free(r->machine);
+	free(r->corner);
+	*r = (struct report){ 0 };
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* report.html: what surrounds the figures - published tables, kernels, conditions, bad samples, method. */
+#include <math.h>
+#include <string.h>
+
+#include "report_format.h"
+#include "report_text.h"
+
+static void add_field(struct buf *b, const char *class, const char *text)
+{
+	buf_addf(b, "<td%s%s%s>", *class ? " class=\"" : "", class, *class ? "\"" : "");
+	text_add_html(b, text);
+	buf_addstr(b, "</td>");
+}
+
+/* ---- published tables -------------------------------------------------------------------------- */
+
+static void add_number(struct buf *b, double v)
+{
+	char text[TEXT_NUMBER];
+
+	buf_addf(b, "<td class=\"n\">%s</td>", text_value(text, v, "", false));
+}
+
+static void add_ours(struct buf *b, const struct published_value *v)
+{
+	char text[TEXT_NUMBER], lo[TEXT_NUMBER], hi[TEXT_NUMBER];
+
+	if (!isfinite(v->ours)) {
+		buf_addstr(b, "<td class=\"n\">-</td>");
+		return;
+	}
+	buf_addstr(b, "<td class=\"n\" title=\"");
+	text_add_html(b, v->cell);
+	buf_addf(b, "\"><b>%s</b> <span class=\"soft\">[%s, %s]</span>%s</td>", text_value(text, v->ours, "", false),
+		text_value(lo, v->lo, "", false), text_value(hi, v->hi, "", false), v->candidates > 1 ? "*" : "");
+}
+
+static void add_published_head(struct buf *b, const struct published *t)
+{
+	buf_addstr(b, "<div class=\"wide\"><table><tr><th></th>");
+	for (size_t i = 0; i < t->ncolumns; i++) {
+		buf_addstr(b, "<th class=\"n\">");
+		text_add_html(b, t->columns[i].name);
+		buf_addstr(b, "<br>published</th><th class=\"n\">ours</th>");
+	}
+	buf_addstr(b, "</tr>\n");
+}
+
+static void add_published_table(struct buf *b, const struct published *t)
+{
+	size_t ambiguous = 0;
+
+	add_published_head(b, t);
+	for (size_t i = 0; i < t->nrows; i++) {
+		buf_addstr(b, "<tr>");
+		add_field(b, "", t->rows[i].name);
+		for (size_t k = 0; k < t->ncolumns; k++) {
+			add_number(b, t->rows[i].v[k].theirs);
+			add_ours(b, &t->rows[i].v[k]);
+			ambiguous += t->rows[i].v[k].candidates > 1;
+		}
+		buf_addstr(b, "</tr>\n");
+	}
+	buf_addstr(b, "</table></div>\n");
+	if (ambiguous)
+		buf_addstr(b, "<p class=\"soft\">* several cells fit; the first is shown, its name is on the number.</p>\n");
+}
+
+void html_published(struct buf *b, const struct report *r)
+{
+	for (size_t i = 0; i < r->published.n; i++) {
+		const struct published *t = &r->published.v[i];
+
+		buf_addstr(b, "<h3>");
+		text_add_html(b, t->title);
+		buf_addstr(b, "</h3>\n<p class=\"soft\">Series ");
+		text_add_html(b, t->series);
+		buf_addstr(b, ", published in ");
+		text_add_html(b, t->source);
+		if (t->machine) {
+			buf_addstr(b, "; their machine: ");
+			text_add_html(b, t->machine);
+		}
+		buf_addstr(b, "; ours: ");
+		text_add_html(b, r->machine);
+		buf_addf(b, ". %zu of %zu fields measured here.</p>\n", t->measured, t->nrows * t->ncolumns);
+		for (size_t k = 0; k < t->nnotes; k++) {
+			buf_addstr(b, "<p class=\"soft\">");
+			text_add_html(b, t->notes[k]);
+			buf_addstr(b, "</p>\n");
+		}
+		add_published_table(b, t);
+	}
+}
+
+/* ---- kernels ----------------------------------------------------------------------------------- */
+
+/* Any JSON value as text for people: strings bare, arrays of strings with commas. */
+static void add_json(struct buf *b, const json_t *v)
+{
+	__free_char char *text = NULL;
+	size_t i;
+	json_t *item;
+
+	if (json_is_string(v)) {
+		text_add_html(b, json_string_value(v));
+		return;
+	}
+	if (json_is_array(v)) {
+		json_array_foreach((json_t *)v, i, item) {
+			buf_addstr(b, i ? ", " : "");
+			add_json(b, item);
+		}
+		return;
+	}
+	text = json_dumps(v, JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_INDENT(1));
+	text_add_html(b, text ? text : "");
+}
+
+static void add_arm(struct buf *b, const struct report *r, const json_t *arm)
+{
+	static const struct {
+		const char *key, *title;
+	} facts[] = {
+		{ "base_version", "base" },
+		{ "series", "series" },
+		{ "config", "config" },
+		{ "cmdline", "command line" },
+		{ "align", "function alignment" },
+		{ "debug", "debug kernel" },
+		{ "key", "key" },
+	};
+	const char *label = json_string_value(json_object_get(arm, "label"));
+
+	buf_addstr(b, "<h3>");
+	text_add_html(b, label ? label : "?");
+	buf_addstr(b, label && !strcmp(label, r->c->baseline) ? " (baseline)</h3>\n<table>" : "</h3>\n<table>");
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
+		const json_t *v = json_object_get(arm, facts[i].key);
+
+		if (!v || json_is_false(v) || (json_is_integer(v) && !json_integer_value(v)) ||
+			(json_is_string(v) && !json_string_length(v)) || (json_is_array(v) && !json_array_size(v)))
+			continue;
+		buf_addf(b, "<tr><th>%s</th><td><code>", facts[i].title);
+		add_json(b, v);
+		buf_addstr(b, "</code></td></tr>\n");
+	}
+	buf_addstr(b, "</table>\n");
+	if (json_object_size(json_object_get(arm, "meta"))) {
+		buf_addstr(b, "<details><summary>How it was built, and its configuration</summary><pre>");
+		add_json(b, json_object_get(arm, "meta"));
+		buf_addstr(b, "</pre></details>\n");
+	}
+}
+
+/* The matrix as it was read: it says of each arm what it is. */
+void html_kernels(struct buf *b, const struct report *r)
+{
+	const json_t *run = store_run(r->run), *arm;
+	size_t i;
+
+	buf_addstr(b, "<section><h2>Kernels</h2>\n");
+	json_array_foreach(json_object_get(run, "arms"), i, arm)
+		add_arm(b, r, arm);
+	buf_addstr(b, "<details><summary>The matrix, as read from ");
+	text_add_html(b, report_text(r, "matrix", "path"));
+	buf_addstr(b, "</summary><pre>");
+	for (const char *line = report_text(r, "matrix", "text"); *line;) {
+		size_t len = strcspn(line, "\n");
+		__free_char char *one = xstrndup(line, len);
+
+		text_add_html(b, one);
+		buf_addstr(b, "\n");
+		line += len + (line[len] == '\n');
+	}
+	buf_addstr(b, "</pre></details></section>\n");
+}
+
+/* ---- environment ------------------------------------------------------------------------------- */
+
+static void add_condition(struct buf *b, const struct report *r, const struct condition *c)
+{
+	buf_addstr(b, c->differs ? "<tr class=\"differs\">" : "<tr>");
+	add_field(b, "", c->key);
+	for (size_t i = 0; i < r->m->narms; i++)
+		add_field(b, "", c->values[i]);
+	buf_addstr(b, "</tr>\n");
+}
+
+static void add_conditions(struct buf *b, const struct report *r)
+{
+	buf_addstr(b, "<div class=\"wide\"><table><tr><th>in the guests</th>");
+	for (size_t i = 0; i < r->m->narms; i++) {
+		buf_addstr(b, "<th>");
+		text_add_html(b, r->m->arms[i].label);
+		buf_addstr(b, "</th>");
+	}
+	buf_addstr(b, "</tr>\n");
+	for (int differs = 1; differs >= 0; differs--)
+		for (size_t i = 0; i < r->nconditions; i++)
+			if (r->conditions[i].differs == differs)
+				add_condition(b, r, &r->conditions[i]);
+	buf_addstr(b, "</table></div>\n");
+}
+
+void html_environment(struct buf *b, const struct report *r)
+{
+	static const char *const objects[] = { "env", "plan", "options", "overhead" };
+	const json_t *run = store_run(r->run);
+	size_t differing = 0;
+
+	for (size_t i = 0; i < r->nconditions; i++)
+		differing += r->conditions[i].differs;
+	buf_addf(b, "<section><h2>Environment</h2>\n<details><summary>Conditions (%zu; %zu differ between arms)</summary>\n",
+		r->nconditions, differing);
+	add_conditions(b, r);
+	buf_addstr(b, "</details>\n<details><summary>This host, plan and options, as run.json has them</summary>\n");
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+		if (!json_object_size(json_object_get(run, objects[i])))
+			continue;
+		buf_addf(b, "<h3>%s</h3><pre>", objects[i]);
+		add_json(b, json_object_get(run, objects[i]));
+		buf_addstr(b, "</pre>\n");
+	}
+	buf_addstr(b, "</details></section>\n");
+}
+
+/* ---- bad samples ------------------------------------------------------------------------------- */
+
+static void add_bad_sample(struct buf *b, const struct sample *s)
+{
+	__free_char char *console = xasprintf("boots/%u/console.log", s->boot);
+
+	buf_addstr(b, "<tr>");
+	add_field(b, "", s->cell);
+	add_field(b, "", s->arm);
+	add_field(b, s->status == SAMPLE_SKIPPED ? "verdict skipped" : "verdict failed", sample_status_name(s->status));
+	add_field(b, "", s->reason ? s->reason : "");
+	add_field(b, "", s->id);
+	add_field(b, "", console);
+	buf_addstr(b, "</tr>\n");
+}
+
+void html_bad_samples(struct buf *b, const struct report *r)
+{
+	size_t n, bad = 0;
+	const struct sample *s = store_samples(r->run, &n);
+
+	for (size_t i = 0; i < n; i++)
+		bad += s[i].status != SAMPLE_OK;
+	buf_addf(b, "<section><h2>Failed and skipped samples</h2>\n");
+	if (!bad) {
+		buf_addstr(b, "<p>None.</p></section>\n");
+		return;
+	}
+	buf_addf(b, "<details%s><summary>%zu sample%s</summary><div class=\"wide\"><table><tr><th>cell</th><th>arm</th>"
+		    "<th>status</th><th>reason</th><th>sample</th><th>console</th></tr>\n",
+		r->c->failed ? " open" : "", bad, bad == 1 ? "" : "s");
+	for (size_t i = 0; i < n; i++)
+		if (s[i].status != SAMPLE_OK)
+			add_bad_sample(b, &s[i]);
+	buf_addstr(b, "</table></div></details></section>\n");
+}
+
+/* ---- method ------------------------------------------------------------------------------------ */
+
+void html_method(struct buf *b, const struct report *r)
+{
+	static const char *const notes[] = {
+		"The unit of replication is the boot. A block boots every arm once, in an order drawn for it; samples "
+		"of one boot make one value, and an arm is compared with the baseline within blocks, so that what drifts "
+		"for both cancels.",
+		"The effect of a rate or a time is arm / baseline, shown as a change in percent; that of a count is the "
+		"difference in its own unit. Estimates are Hodges-Lehmann's; p and interval come from the signed ranks of "
+		"the blocks, with their exact distribution (below six blocks the interval is Student's).",
+		"A change needs an adjusted p below alpha and an interval without \"no effect\" in it. Where the whole interval "
+		"lies within the threshold the verdict is \"same\", even if such a small change is significant. All else "
+		"is \"unclear\".",
+		"Warm-up samples are recorded and not compared; outliers are kept, and counted; failed samples are listed "
+		"above.",
+		"Values of one arm alone are medians of its boots with a distribution-free interval (order statistics; "
+		"below six boots the smallest and the largest).",
+	};
+	__free_char char *line = report_method_line(r), *control = report_control_line(r);
+
+	buf_addstr(b, "<section><h2>Method</h2>\n<p>");
+	text_add_html(b, line);
+	buf_addf(b, "; the smallest adjusted p that this run can reach is %.2g%s.</p>\n<ul>\n", r->c->p_floor,
+		r->c->p_floor > r->c->alpha ? ", so that it cannot decide" : "");
+	for (size_t i = 0; i < ARRAY_SIZE(notes); i++) {
+		buf_addstr(b, "<li>");
+		text_add_html(b, notes[i]);
+		buf_addstr(b, "</li>\n");
+	}
+	buf_addstr(b, "</ul>\n<p>False-positive control: ");
+	text_add_html(b, control ? control : "this run has no cell that compares the baseline with itself");
+	buf_addstr(b, ".</p></section>\n");
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Figures of one row a cell: effects with their intervals, and counts an operation. */
+#include "report_plots.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report_text.h"
+
+#define PAGE_WIDTH 1000
+#define ROW_HEIGHT 24
+#define ABOVE 64 /* title and subtitle; as in the scripts */
+#define BELOW 84 /* axis, its title and the corner; as in the scripts */
+
+void report_plots(struct report *r)
+{
+	report_plot_ratio(r);
+	report_plot_scaling(r);
+	report_plot_latency(r);
+	report_plot_counts(r);
+	report_plot_published(r);
+}
+
+double plot_text_width(const char *s)
+{
+	double width = 0;
+
+	for (; *s; s++)
+		if (((unsigned char)*s & 0xc0) != 0x80)
+			width += strchr("mwMW%@", *s) ? 11 : strchr("il.,:;'|[]()/ ", *s) ? 4.8 : 7.4;
+	return width;
+}
+
+void plot_set_page(struct plot *p, const struct report *r, const char *subtitle, double width, double height)
+{
+	plot_set_text(p, "subtitle", subtitle);
+	plot_set_text(p, "executor", r->corner);
+	plot_set_number(p, "width", width);
+	plot_set_number(p, "height", height);
+}
+
+void plot_set_arms(struct plot *p, const struct report *r)
+{
+	plot_set_number(p, "arms", (double)r->m->narms);
+	buf_addf(&p->settings, "array arm[%zu]\n", r->m->narms);
+	for (size_t i = 0; i < r->m->narms; i++) {
+		__free_char char *name = xasprintf("arm[%zu]", i + 1);
+
+		plot_set_text(p, name, r->m->arms[i].label);
+	}
+}
+
+/* ---- effects ---------------------------------------------------------------------------------- */
+
+static const double verdict_code[] = {
+	[VERDICT_SAME] = 0,
+	[VERDICT_IMPROVEMENT] = 1,
+	[VERDICT_REGRESSION] = 2,
+	[VERDICT_CHANGED] = 3,
+	[VERDICT_UNCLEAR] = 4,
+};
+
+/* The rows of one figure, and a heading before each run of them that has one. */
+struct effect_rows {
+	const struct row **v;
+	size_t n, controls; /* the last @controls of @v are A/A */
+	double low, high;   /* of all that is drawn */
+	bool many_arms, many_metrics;
+};
+
+static bool drawable(const struct row *row)
+{
+	return row_tested(row) && row->metric.scale == SCALE_RATIO && row->e.effect > 0;
+}
+
+/* @metric: NULL for the primary ones. */
+static bool belongs(const struct row *row, const char *metric)
+{
+	return metric ? !row->primary && !strcmp(row->metric.name, metric) : row->primary;
+}
+
+static void take_row(struct effect_rows *rows, const struct row *row)
+{
+	if (rows->n) {
+		rows->many_arms |= strcmp(rows->v[0]->arm, row->arm) && !row->control;
+		rows->many_metrics |= strcmp(rows->v[0]->metric.name, row->metric.name) != 0;
+	}
+	rows->v = xrealloc_array(rows->v, rows->n + 1, sizeof(*rows->v));
+	rows->v[rows->n++] = row;
+	rows->controls += row->control;
+}
+
+static struct effect_rows select_rows(const struct report *r, const char *metric)
+{
+	struct effect_rows rows = { .low = 1, .high = 1 };
+
+	for (int control = 0; control < 2; control++)
+		for (size_t i = 0; i < r->c->nrows; i++) {
+			const struct row *row = &r->c->rows[i];
+
+			if (row->control == control && drawable(row) && belongs(row, metric))
+				take_row(&rows, row);
+		}
+	return rows;
+}
+
+static char *row_name(const struct effect_rows *rows, const struct row *row)
+{
+	return xasprintf("%s%s%s%s%s", row->cell, rows->many_arms || row->control ? "  " : "",
+		rows->many_arms || row->control ? row->arm : "", rows->many_metrics ? "  " : "",
+		rows->many_metrics ? row->metric.name : "");
+}
+
+static void stretch(struct effect_rows *rows, double v)
+{
+	if (!isfinite(v) || v <= 0)
+		return;
+	rows->low = v < rows->low ? v : rows->low;
+	rows->high = v > rows->high ? v : rows->high;
+}
+
+static double place_of(const struct effect_rows *rows, size_t i)
+{
+	/* The heading of the controls takes a row of its own. */
+	return (double)i + (rows->controls && i >= rows->n - rows->controls);
+}
+
+static void add_estimates(struct plot *p, struct effect_rows *rows)
+{
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct row *row = rows->v[i];
+		double v[] = { place_of(rows, i), row->e.effect, row->e.lo, row->e.hi, verdict_code[row->verdict] };
+		char effect[TEXT_NUMBER], interval[2 * TEXT_NUMBER + 4];
+		__free_char char *text = NULL;
+
+		/* One block has no interval: nothing to draw one from. */
+		if (!isfinite(row->e.lo) || !isfinite(row->e.hi) || row->e.lo <= 0)
+			v[2] = v[3] = v[1];
+		stretch(rows, v[1]);
+		stretch(rows, v[2]);
+		stretch(rows, v[3]);
+		plot_add_line(p, v, ARRAY_SIZE(v), text_effect(effect, row, row->e.effect));
+		p->data.len--; /* two more fields follow */
+		buf_addf(&p->data, "\t%s\t%s %s\n",
+			isfinite(row->e.lo) ? text_interval(interval, row) : "no interval",
+			text_mark_utf8(row->verdict), verdict_name(row->verdict));
+	}
+	plot_next_index(p, 8);
+}
+
+static void add_names(struct plot *p, const struct effect_rows *rows, double *widest)
+{
+	*widest = 0;
+	for (size_t i = 0; i < rows->n; i++) {
+		__free_char char *name = row_name(rows, rows->v[i]);
+		double width = plot_text_width(name);
+
+		plot_add_line(p, (double[]){ place_of(rows, i) }, 1, name);
+		*widest = width > *widest ? width : *widest;
+	}
+	plot_next_index(p, 2);
+}
+
+static void add_blocks(struct plot *p, const struct report *r, struct effect_rows *rows)
+{
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct row *row = rows->v[i];
+		struct blocks b = blocks_of(r->run, r->c->baseline, row->arm, row->cell, &row->metric);
+
+		for (size_t k = 0; k < b.n; k++) {
+			stretch(rows, b.v[k].effect);
+			if (isfinite(b.v[k].effect))
+				plot_add_line(p, (double[]){ place_of(rows, i), b.v[k].effect }, 2, NULL);
+		}
+		blocks_free(&b);
+	}
+	plot_next_index(p, 2);
+}
+
+/* A margin around what is drawn, and never less than the band of "same". */
+static void set_range(struct plot *p, const struct report *r, const struct effect_rows *rows)
+{
+	double t = r->c->threshold, low = rows->low, high = rows->high;
+	bool wide = high > 1 + 8 * t || low < 1 - 8 * t;
+	double margin = wide ? 1.12 : 1 + (high - low) * 0.06;
+
+	low = fmin(low / margin, 1 - 1.4 * t);
+	high = fmax(high * margin, 1 + 1.4 * t);
+	plot_set_number(p, "wide", wide);
+	plot_set_number(p, "threshold", t);
+	plot_set_number(p, "low", low);
+	plot_set_number(p, "high", high);
+}
+
+static void set_meaning(struct plot *p, const struct effect_rows *rows)
+{
+	enum metric_better better = rows->many_metrics ? BETTER_NONE : rows->v[0]->metric.better;
+
+	plot_set_text(p, "left_means",
+		better == BETTER_MORE ? "\u2190 worse" : better == BETTER_LESS ? "\u2190 better" : "");
+	plot_set_text(p, "right_means",
+		better == BETTER_MORE ? "better \u2192" : better == BETTER_LESS ? "worse \u2192" : "");
+}
+
+static void plot_effects(struct report *r, const char *metric)
+{
+	struct effect_rows rows = select_rows(r, metric);
+	__free_char char *subtitle = NULL, *axis = NULL, *stem = NULL, *title = NULL;
+	const char *what;
+	double widest, left;
+	struct plot *p;
+
+	if (!rows.n)
+		return;
+	what = rows.many_metrics ? "primary figures" : rows.v[0]->metric.title;
+	stem = metric ? xasprintf("ratio-%s", metric) : xstrdup("ratio");
+	title = xasprintf("%s: %s", r->title, what);
+	subtitle = xasprintf("Estimate and %g %% interval; rings: single blocks; band: within %g %% is \"same\"",
+		100 * (1 - r->c->alpha), r->c->threshold * 100);
+	axis = xasprintf("change against %s, %%", r->c->baseline);
+	p = plots_add(&r->plots, stem, "ratio", title, subtitle);
+	p->folded = metric != NULL;
+	add_estimates(p, &rows);
+	add_names(p, &rows, &widest);
+	add_blocks(p, r, &rows);
+	if (rows.controls)
+		plot_add_line(p, (double[]){ (double)(rows.n - rows.controls) }, 1,
+			"A/A control: the baseline against itself");
+	plot_next_index(p, 2);
+	left = fmax(widest, rows.controls ? 300 : 120) + 30;
+	plot_set_page(p, r, subtitle, fmax(PAGE_WIDTH, left + 350 + 320),
+		ABOVE + BELOW + ROW_HEIGHT * (place_of(&rows, rows.n - 1) + 1.2));
+	plot_set_number(p, "rows", place_of(&rows, rows.n - 1) + 1);
+	plot_set_number(p, "left", left);
+	plot_set_number(p, "right", 350);
+	plot_set_text(p, "xtitle", axis);
+	set_range(p, r, &rows);
+	set_meaning(p, &rows);
+	free(rows.v);
+}
+
+void report_plot_ratio(struct report *r)
+{
+	plot_effects(r, NULL);
+	for (size_t i = 0; i < r->c->nrows; i++) {
+		const struct row *row = &r->c->rows[i];
+		bool seen = row->primary || row->control || !drawable(row);
+
+		for (size_t k = 0; k < i && !seen; k++)
+			seen = !r->c->rows[k].primary && drawable(&r->c->rows[k]) && !r->c->rows[k].control &&
+			       !strcmp(r->c->rows[k].metric.name, row->metric.name);
+		if (!seen)
+			plot_effects(r, row->metric.name);
+	}
+}
+
+/* ---- counts an operation ---------------------------------------------------------------------- */
+
+/* The figures of one metric: a row for each cell that has any, in it a point for each arm. */
+struct count_rows {
+	const char **cells;
+	size_t n;
+	double smallest, largest; /* of what is drawn, smallest beyond 0 */
+};
+
+static bool is_count(const struct metric *m)
+{
+	return m->scale != SCALE_RATIO && (!strcmp(m->unit, "1/op") || m->scale == SCALE_PATCHED_ONLY);
+}
+
+static bool cell_seen(const struct count_rows *rows, const char *cell)
+{
+	for (size_t i = 0; i < rows->n; i++)
+		if (!strcmp(rows->cells[i], cell))
+			return true;
+	return false;
+}
+
+/* Cells in the order of the plan, which is the matrix's; a comparison's rows are in their own. */
+static struct count_rows cells_with(const struct report *r, const char *metric)
+{
+	struct count_rows rows = { 0 };
+
+	for (size_t c = 0; c < r->plan->ncells; c++)
+		for (size_t i = 0; i < r->c->nrows; i++) {
+			const struct row *row = &r->c->rows[i];
+
+			if (strcmp(row->metric.name, metric) || row->control ||
+				strcmp(row->cell, r->plan->cells[c].id) || cell_seen(&rows, row->cell))
+				continue;
+			rows.cells = xrealloc_array(rows.cells, rows.n + 1, sizeof(*rows.cells));
+			rows.cells[rows.n++] = row->cell;
+		}
+	return rows;
+}
+
+static void note_size(struct count_rows *rows, double v)
+{
+	if (!isfinite(v) || v <= 0)
+		return;
+	rows->largest = fmax(rows->largest, v);
+	rows->smallest = rows->smallest ? fmin(rows->smallest, v) : v;
+}
+
+/* Arms share a row's height; the first is on top. */
+static double arm_place(const struct report *r, size_t row, size_t arm)
+{
+	return (double)row + ((double)arm - (double)(r->m->narms - 1) / 2) * 0.72 / (double)r->m->narms;
+}
+
+static void add_count_points(struct plot *points, struct plot *rings, const struct report *r, struct count_rows *rows,
+	const struct metric *m)
+{
+	for (size_t i = 0; i < rows->n * r->m->narms; i++) {
+		size_t row = i / r->m->narms, arm = i % r->m->narms;
+		const char *label = r->m->arms[arm].label;
+		struct blocks b = blocks_of(r->run, label, label, rows->cells[row], m);
+		struct spread s = spread_of_blocks(&b, true);
+		double place = arm_place(r, row, arm);
+		char text[TEXT_NUMBER];
+
+		for (size_t k = 0; k < b.n; k++) {
+			note_size(rows, b.v[k].arm.median);
+			plot_add_line(rings, (double[]){ place, (double)arm, b.v[k].arm.median }, 3, NULL);
+		}
+		if (b.n)
+			plot_add_line(points, (double[]){ place, (double)arm, s.median, s.lo, s.hi }, 5,
+				text_value(text, s.median, m->unit, false));
+		blocks_free(&b);
+	}
+}
+
+static void plot_count(struct report *r, const struct metric *m, bool changed)
+{
+	struct count_rows rows = cells_with(r, m->name);
+	__free_char char *title = xasprintf("%s, by arm", m->title), *stem = xasprintf("counts-%s", m->name);
+	static const char subtitle[] = "Median of the boots and its interval; rings: single boots; 0 is on the axis";
+	struct plot rings = { 0 };
+	double widest = 100, step = fmax(ROW_HEIGHT, 15 * (double)r->m->narms + 6);
+	struct plot *p = plots_add(&r->plots, stem, "counts", title, subtitle);
+
+	p->folded = !changed;
+	add_count_points(p, &rings, r, &rows, m);
+	plot_next_index(p, 6);
+	plot_next_index(&rings, 3);
+	buf_add(&p->data, rings.data.data, rings.data.len);
+	for (size_t i = 0; i < rows.n; i++) {
+		plot_add_line(p, (double[]){ (double)i }, 1, rows.cells[i]);
+		widest = fmax(widest, plot_text_width(rows.cells[i]));
+	}
+	plot_next_index(p, 2);
+	plot_set_page(p, r, subtitle, fmax(PAGE_WIDTH, widest + 30 + 90 + 400),
+		ABOVE + 24 + BELOW + step * (double)rows.n);
+	plot_set_arms(p, r);
+	plot_set_number(p, "rows", (double)rows.n);
+	plot_set_number(p, "left", widest + 30);
+	plot_set_number(p, "largest", rows.largest);
+	/* Far apart: linear around 0, which stays on the axis, and logarithmic beyond the smallest. */
+	plot_set_number(p, "wide", rows.largest > 50 * rows.smallest);
+	plot_set_number(p, "smallest", rows.smallest);
+	plot_set_text(p, "xtitle", m->title);
+	buf_free(&rings.data);
+	free(rows.cells);
+}
+
+/* Some sample of some arm is not 0, and whether a verdict speaks of a change. */
+static bool worth_showing(const struct report *r, const char *metric, bool *changed)
+{
+	bool some = false;
+
+	*changed = false;
+	for (size_t i = 0; i < r->c->nrows; i++) {
+		const struct row *row = &r->c->rows[i];
+
+		if (strcmp(row->metric.name, metric) || row->control)
+			continue;
+		some |= (isfinite(row->e.base_median) && row->e.base_median != 0) ||
+			(isfinite(row->e.arm_median) && row->e.arm_median != 0);
+		*changed |= verdict_is_change(row->verdict);
+	}
+	return some;
+}
+
+void report_plot_counts(struct report *r)
+{
+	for (size_t i = 0; i < r->c->nrows; i++) {
+		const struct metric *m = &r->c->rows[i].metric;
+		bool changed, seen = !is_count(m);
+
+		for (size_t k = 0; k < i && !seen; k++)
+			seen = !strcmp(r->c->rows[k].metric.name, m->name);
+		if (!seen && worth_showing(r, m->name, &changed))
+			plot_count(r, m, changed);
+	}
+}

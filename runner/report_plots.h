@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which figures a report has, and what is in them. Each function adds what the run has data for. */
+#ifndef KAB_REPORT_PLOTS_H
+#define KAB_REPORT_PLOTS_H
+
+#include "report_data.h"
+
+/* All of them, in the order of the report, into r->plots. */
+void report_plots(struct report *r);
+
+/* Its parts. */
+void report_plot_ratio(struct report *r);     /* every primary ratio and every control; then each other metric */
+void report_plot_scaling(struct report *r);   /* rates over vCPUs, where the machines differ */
+void report_plot_latency(struct report *r);   /* percentiles, from merged histograms */
+void report_plot_counts(struct report *r);    /* each count an operation that is not 0 everywhere */
+void report_plot_published(struct report *r); /* a series' published curve beside ours */
+
+/* Pixels that @s takes at most in the figures' font. */
+double plot_text_width(const char *s);
+/* The settings that every figure has: corner, size. */
+void plot_set_page(struct plot *p, const struct report *r, const char *subtitle, double width, double height);
+/* "arms", and arm_1 ... arm_N: the names of the matrix's arms. */
+void plot_set_arms(struct plot *p, const struct report *r);
+
+#endif

@@ -108,7 +108,7 @@ static void print_table(const struct schedstat_delta *d, bool by_cpu)
 	print_list("only in the first capture", d->only_before, d->nonly_before);
 	print_list("only in the second capture", d->only_after, d->nonly_after);
 	if (d->domains_changed)
-		printf("domains over other CPUs than before, left out of all sums: %zu\n",
+		printf("domains built anew in between, left out of all sums: %zu\n",
 			d->domains_changed);
 	if (schedstat_is_off(d))
 		printf("booted without schedstats=enable: only rq_cpu_time, run_delay and pcount "

@@ -61,7 +61,7 @@ struct schedstat_delta {
 	size_t nlevels;
 	unsigned *only_before, *only_after; /* CPUs that came or went: in no sum */
 	size_t nonly_before, nonly_after;
-	size_t domains_changed; /* domains whose CPUs are others now: in no sum */
+	size_t domains_changed; /* domains that were built anew in between: in no sum */
 };
 
 /*

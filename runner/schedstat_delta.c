@@ -38,13 +38,22 @@ static int subtract_cpu(const struct schedstat_cpu *before, const struct schedst
 	return 0;
 }
 
-static bool same_domain(const struct schedstat_domain *a, const struct schedstat_domain *b)
+/*
+ * Domains are built anew when CPUs come and go, and their counters start again at 0. The mask may
+ * be the same as before, so that a counter that seems to have wrapped by more than half its range
+ * is taken for such a start.
+ */
+static bool same_domain(
+	const struct schedstat_domain *old, const struct schedstat_domain *new, size_t ncolumns)
 {
-	return a->label_len == b->label_len && !memcmp(a->label, b->label, a->label_len);
+	if (old->label_len != new->label_len || memcmp(old->label, new->label, new->label_len))
+		return false;
+	for (size_t i = 0; i < ncolumns; i++)
+		if ((uint32_t)(new->value[i] - old->value[i]) > INT32_MAX)
+			return false;
+	return true;
 }
 
-/* Domains are built anew when CPUs come and go; counters of one over other CPUs started again at 0.
- */
 static void subtract_domains(const struct schedstat *before, const struct schedstat_cpu *b,
 	const struct schedstat *after, const struct schedstat_cpu *a, struct schedstat_delta *d)
 {
@@ -55,7 +64,7 @@ static void subtract_domains(const struct schedstat *before, const struct scheds
 		const struct schedstat_domain *old = &before->domains[b->first_domain + level];
 		const struct schedstat_domain *new = &after->domains[a->first_domain + level];
 
-		if (!same_domain(old, new)) {
+		if (!same_domain(old, new, d->ndomain_columns)) {
 			d->domains_changed++;
 			continue;
 		}
@@ -68,6 +77,15 @@ static void subtract_domains(const struct schedstat *before, const struct scheds
 		for (size_t i = 0; i < d->ndomain_columns; i++)
 			d->levels[level][i] += (uint32_t)(new->value[i] - old->value[i]);
 	}
+}
+
+/* No domain outlives a change of the CPUs that are on line. */
+static void drop_domains(const struct schedstat *after, struct schedstat_delta *d)
+{
+	free(d->levels);
+	d->levels = NULL;
+	d->nlevels = 0;
+	d->domains_changed = after->ndomains;
 }
 
 static int check_formats(
@@ -107,6 +125,8 @@ static int subtract_cpus(const struct schedstat *before, const struct schedstat 
 			j++;
 		}
 	}
+	if (d->nonly_before || d->nonly_after)
+		drop_domains(after, d);
 	return d->ncpus ? 0 : error_set(err, KAB_USAGE, "no CPU is in both captures");
 }
 

@@ -371,10 +371,10 @@ static int ask_for_commands(const struct job_order *o, struct error *err)
 
 	if (!m->has_commands || o->opt.yes || came_with_kab(m))
 		return 0;
-	fprintf(stderr, "%s runs these commands, as root%s:\n", m->path,
+	fprintf(stderr, "%s runs these commands, %s:\n", m->path,
 		m->executor == EXECUTOR_LOCAL
-			? " if you are"
-			: " of the guest, which can read this machine's files");
+			? "with your rights on this machine"
+			: "as root of a guest that can read this machine's files");
 	for (size_t i = 0; i < m->nworkloads; i++)
 		if (m->workloads[i].command)
 			fprintf(stderr, "  %s\n", m->workloads[i].command);
@@ -454,7 +454,8 @@ static int execute(struct job_order *o, struct error *err)
 		.progress = o->progress,
 	};
 
-	if (run_check_space(o->plan, o->results, err) || build(o, err) || settle_store(o, err))
+	if (run_check_space(o->plan, o->store, o->store ? store_path(o->store) : o->results, err) ||
+		build(o, err) || settle_store(o, err))
 		return -1;
 	r.store = o->store;
 	r.arms = o->arms;

@@ -130,13 +130,44 @@ static void text_run(struct buf *b, const json_t *o)
 	}
 }
 
+/* The entry of @smp's boot and life at the end of @boots, made if it is a new one. Borrowed. */
+static json_t *boot_entry(json_t *boots, const struct sample *smp)
+{
+	json_t *last = json_array_get(boots, json_array_size(boots) - 1);
+
+	if (last && json_integer_value(json_object_get(last, "boot")) == smp->boot &&
+		json_integer_value(json_object_get(last, "life")) == smp->life)
+		return last;
+	last = json_pack("{s:i,s:i,s:i,s:[]}", "block", (int)smp->block, "boot", (int)smp->boot,
+		"life", (int)smp->life, "values");
+	json_array_append_new(boots, last);
+	return last;
+}
+
+static void add_metrics(json_t *metrics, const struct sample *smp)
+{
+	static const char *const better[] = {"none", "more", "less"};
+
+	for (size_t i = 0; i < smp->nmetrics; i++) {
+		struct metric m = metric_find(smp->metrics[i].name);
+		json_t *entry = object_at(metrics, m.name), *arms = object_at(entry, "arms");
+
+		json_object_set_new(entry, "unit", json_string(m.unit));
+		json_object_set_new(entry, "better", json_string(better[m.better]));
+		if (!json_object_get(arms, smp->arm))
+			json_object_set_new(arms, smp->arm, json_array());
+		json_array_append_new(
+			json_object_get(boot_entry(json_object_get(arms, smp->arm), smp), "values"),
+			json_real(smp->metrics[i].value));
+	}
+}
+
 /*
  * {cell, metrics: {name: {unit, better, arms: {label: [{block, boot, life, values}]}}}, failed:
  * [{id, arm, status, reason}]}: timed samples by boot, in file order. NULL: no such cell.
  */
 static json_t *cell_json(const struct store *s, const char *cell)
 {
-	static const char *const better[] = {"none", "more", "less"};
 	const struct sample *samples;
 	json_t *metrics = json_object(), *failed = json_array();
 	bool found = false;
@@ -154,27 +185,8 @@ static json_t *cell_json(const struct store *s, const char *cell)
 				failed, json_pack("{s:s,s:s,s:s,s:s}", "id", smp->id, "arm",
 						smp->arm, "status", sample_status_name(smp->status),
 						"reason", smp->reason ? smp->reason : ""));
-		for (size_t j = 0; j < smp->nmetrics && !smp->warmup; j++) {
-			struct metric m = metric_find(smp->metrics[j].name);
-			json_t *entry = object_at(metrics, m.name),
-			       *arms = object_at(entry, "arms"), *boots, *last;
-
-			json_object_set_new(entry, "unit", json_string(m.unit));
-			json_object_set_new(entry, "better", json_string(better[m.better]));
-			if (!json_object_get(arms, smp->arm))
-				json_object_set_new(arms, smp->arm, json_array());
-			boots = json_object_get(arms, smp->arm);
-			last = json_array_get(boots, json_array_size(boots) - 1);
-			if (!last ||
-				json_integer_value(json_object_get(last, "boot")) != smp->boot ||
-				json_integer_value(json_object_get(last, "life")) != smp->life) {
-				last = json_pack("{s:i,s:i,s:i,s:[]}", "block", (int)smp->block,
-					"boot", (int)smp->boot, "life", (int)smp->life, "values");
-				json_array_append_new(boots, last);
-			}
-			json_array_append_new(
-				json_object_get(last, "values"), json_real(smp->metrics[j].value));
-		}
+		if (!smp->warmup)
+			add_metrics(metrics, smp);
 	}
 	if (!found) {
 		json_decref(metrics);

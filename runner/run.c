@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "run.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -108,6 +109,11 @@ json_t *run_host_json(const struct matrix *m, const char *label)
 {
 	json_t *o = sysinfo();
 
+	/* Volatile, or of no meaning to a guest and nobody's business in a run that is handed on.
+	 */
+	json_object_del(o, "uptime_ms");
+	if (m->executor != EXECUTOR_LOCAL)
+		json_object_del(o, "cmdline");
 	json_object_set_new(o, "executor", json_string(executor_kind_name(m->executor)));
 	if (label)
 		json_object_set_new(o, "label", json_string(label));
@@ -169,22 +175,31 @@ double run_estimate_s(const struct plan *plan)
 	return total;
 }
 
-int run_check_space(const struct plan *plan, const char *results, struct error *err)
+int run_check_space(
+	const struct plan *plan, const struct store *store, const char *folder, struct error *err)
 {
-	uint64_t needed = BYTES_SPARE + plan->nboots * (uint64_t)BYTES_PER_BOOT, free_bytes;
+	uint64_t needed = BYTES_SPARE, free_bytes;
 	struct statvfs fs;
 
-	for (size_t i = 0; i < plan->nboots; i++)
-		needed += plan->boots[i].nsamples * (uint64_t)BYTES_PER_SAMPLE;
-	if (dir_make(results, err) || statvfs(results, &fs))
-		return error_prefix(err, "results");
+	for (size_t i = 0; i < plan->nboots; i++) {
+		const struct plan_boot *b = &plan->boots[i];
+		size_t missing = 0;
+
+		for (size_t j = 0; j < b->nsamples; j++)
+			missing += !store || !store_has(store, b->samples[j].id);
+		needed += missing * (uint64_t)BYTES_PER_SAMPLE + (missing ? BYTES_PER_BOOT : 0);
+	}
+	if (dir_make(folder, err))
+		return -1;
+	if (statvfs(folder, &fs))
+		return error_set(err, KAB_ENVIRONMENT, "%s: %s", folder, strerror(errno));
 	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (free_bytes >= needed)
 		return 0;
 	return error_set(err, KAB_ENVIRONMENT,
 		"%s: %llu MiB free, but this run may need %llu MiB: make room there, or name "
 		"another folder with --results",
-		results, (unsigned long long)(free_bytes >> 20),
+		folder, (unsigned long long)(free_bytes >> 20),
 		(unsigned long long)(needed >> 20) + 1);
 }
 

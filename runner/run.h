@@ -100,7 +100,11 @@ double run_seconds(const char *text);
 /* Seconds that @plan takes once kernels are built, roughly: the matrix's own durations and what a
  * boot costs. */
 double run_estimate_s(const struct plan *plan);
-/* Enough room under @results for what @plan records? -1 with KAB_ENVIRONMENT and both figures. */
-int run_check_space(const struct plan *plan, const char *results, struct error *err);
+/*
+ * Enough room in @folder (made if need be) for what @plan has yet to record, beyond what @store
+ * (may be NULL) holds? -1 with KAB_ENVIRONMENT and both figures.
+ */
+int run_check_space(
+	const struct plan *plan, const struct store *store, const char *folder, struct error *err);
 
 #endif

@@ -427,8 +427,8 @@ int store_raw(struct store *s, const char *sample_id, const char *name, const vo
 	__free_char char *path = xasprintf("%s/%s", dir, name);
 	__close_fd int fd = -1;
 
-	errno = 0;
-	if (dir_make(dir, err))
+	/* All but the first capture find the folder above it there. */
+	if (mkdir(dir, 0755) && errno != EEXIST && dir_make(dir, err))
 		return explain(err, dir, errno);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0 || write_all(fd, data, len, 0))

@@ -485,9 +485,9 @@ static void test_space_is_asked_for_first(void **state)
 	struct run_fixture *f = *state;
 	struct error err = {};
 
-	assert_int_equal(run_check_space(f->plan, f->results, &err), 0);
+	assert_int_equal(run_check_space(f->plan, NULL, f->results, &err), 0);
 	/* A file system without a free block. */
-	assert_int_equal(run_check_space(f->plan, "/proc/self", &err), -1);
+	assert_int_equal(run_check_space(f->plan, NULL, "/proc/self", &err), -1);
 	assert_int_equal(err.status, KAB_ENVIRONMENT);
 	assert_non_null(strstr(err.text, "--results"));
 }

@@ -54,7 +54,6 @@ struct run_arm *run_arms(
 					      arms[i].arm, &arms[i].kernel, show_build, &note, err)
 				    : kernel_resolve(arms[i].arm, &arms[i].kernel, err);
 		if (ret) {
-			error_prefix(err, "arm %s", m->arms[i].label);
 			run_arms_free(arms, m->narms);
 			return NULL;
 		}
@@ -107,7 +106,7 @@ json_t *run_arms_json(const struct run_arm *arms, const struct matrix *m)
 
 json_t *run_host_json(const struct matrix *m, const char *label)
 {
-	json_t *o = sysinfo();
+	json_t *o = sysinfo_read();
 
 	/* Volatile, or of no meaning to a guest and nobody's business in a run that is handed on.
 	 */

@@ -15,11 +15,11 @@
 #include "proto.h"
 #include "util.h"
 
-#define SEND_MS 60000	      /* a sample may be many MiB through an emulated device */
-#define KLOG_MAX (1u << 20)   /* kernel messages of one sample */
-#define KLOG_WARNING 4	      /* KERN_WARNING: where the kernel's own complaints begin */
-#define KMSG_RECORD_MAX 8192  /* of /dev/kmsg, see Documentation/ABI/testing/dev-kmsg */
-#define SYSLOG_READ_ALL 3     /* see syslog(2) */
+#define SEND_MS 60000	     /* a sample may be many MiB through an emulated device */
+#define KLOG_MAX (1u << 20)  /* kernel messages of one sample */
+#define KLOG_WARNING 4	     /* KERN_WARNING: where the kernel's own complaints begin */
+#define KMSG_RECORD_MAX 8192 /* of /dev/kmsg, see Documentation/ABI/testing/dev-kmsg */
+#define SYSLOG_READ_ALL 3    /* see syslog(2) */
 #define SYSLOG_SIZE_BUFFER 10
 
 struct agent {
@@ -45,8 +45,8 @@ static void beat(void *arg)
 }
 
 /*
- * One record of /dev/kmsg, "priority,sequence,microseconds,flags;text\n key=value\n...", appended the way a
- * console shows it. Records of user space and those below warning are left out.
+ * One record of /dev/kmsg, "priority,sequence,microseconds,flags;text\n key=value\n...", appended
+ * the way a console shows it. Records of user space and those below warning are left out.
  */
 static void add_record(struct buf *b, const char *record)
 {
@@ -67,7 +67,7 @@ static void add_record(struct buf *b, const char *record)
 static char *klog_since(int kmsg)
 {
 	char record[KMSG_RECORD_MAX + 1];
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	while (kmsg >= 0 && b.len < KLOG_MAX) {
 		ssize_t n = read(kmsg, record, KMSG_RECORD_MAX);
@@ -143,7 +143,7 @@ static int serve_message(struct agent *a, const json_t *msg, struct error *err)
 static int serve(struct agent *a, struct error *err)
 {
 	for (;;) {
-		struct pollfd p = { .fd = a->in.fd, .events = POLLIN };
+		struct pollfd p = {.fd = a->in.fd, .events = POLLIN};
 		json_t *msg;
 		int ret;
 
@@ -172,14 +172,15 @@ static int serve(struct agent *a, struct error *err)
 
 int agent_serve(int fd, const struct jobrun_place *place, const json_t *env, struct error *err)
 {
-	struct sched_param prio = { .sched_priority = 1 };
-	struct agent a = { .in.fd = fd, .place = place };
+	struct sched_param prio = {.sched_priority = 1};
+	struct agent a = {.in.fd = fd, .place = place};
 	int ret;
 
 	sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &prio);
 	a.kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	ret = send_and_free(&a,
-		json_pack("{s:s, s:i, s:O}", "type", "ready", "protocol", PROTO_VERSION, "env", env),
+		json_pack(
+			"{s:s, s:i, s:O}", "type", "ready", "protocol", PROTO_VERSION, "env", env),
 		err);
 	if (!ret)
 		ret = serve(&a, err);
@@ -191,7 +192,7 @@ int agent_serve(int fd, const struct jobrun_place *place, const json_t *env, str
 
 void agent_fail(int fd, const struct error *why)
 {
-	struct agent a = { .in.fd = fd };
+	struct agent a = {.in.fd = fd};
 
 	send_and_free(&a, json_pack("{s:s, s:s}", "type", "failed", "reason", why->text), NULL);
 }

@@ -8,72 +8,72 @@
 #include <unistd.h>
 
 /*
- * Each matches at the start of a message. That keeps out the kernel's notes on user space ("traps: prog[7]
- * general protection fault", "prog[7]: segfault at") and every line that merely mentions a word, such as the state
- * of mitigations at boot. The first that fits wins, so the special stand before the general.
+ * Each matches at the start of a message. That keeps out the kernel's notes on user space ("traps:
+ * prog[7] general protection fault", "prog[7]: segfault at") and every line that merely mentions a
+ * word, such as the state of mitigations at boot. The first that fits wins, so the special stand
+ * before the general.
  */
 static const struct console_pattern patterns[] = {
-	{ "Kernel panic - not syncing", "panic", true },
-	{ "BUG: KASAN:", "kasan", false },
-	{ "BUG: KCSAN:", "kcsan", false },
-	{ "BUG: KFENCE:", "kfence", false },
-	{ "BUG: KMSAN:", "kmsan", false },
-	{ "BUG: unable to handle", "oops", true },
-	{ "BUG: kernel NULL pointer dereference", "oops", true },
-	{ "BUG: stack guard page was hit", "oops", true },
-	{ "BUG: TASK stack guard page was hit", "oops", true },
-	{ "BUG: IRQ stack guard page was hit", "oops", true },
-	{ "BUG: workqueue lockup", "soft-lockup", false },
-	{ "BUG: soft lockup", "soft-lockup", false },
-	{ "watchdog: BUG: soft lockup", "soft-lockup", false },
-	{ "watchdog: Watchdog detected hard LOCKUP", "hard-lockup", true },
-	{ "Watchdog detected hard LOCKUP", "hard-lockup", true },
-	{ "BUG: MAX_LOCK", "lockdep", false },
-	{ "BUG: MAX_STACK_TRACE_ENTRIES", "lockdep", false },
-	{ "BUG: key ", "lockdep", false },
-	{ "BUG: sleeping function called from invalid context", "atomic-sleep", false },
-	{ "BUG: scheduling while atomic", "atomic-sleep", false },
-	{ "BUG: spinlock", "lockdep", false },
-	{ "BUG: Bad page", "bug", true },
-	{ "BUG: Bad rss-counter", "bug", false },
-	{ "BUG:", "bug", true },
-	{ "kernel BUG at", "bug", true },
-	{ "Oops:", "oops", true },
-	{ "general protection fault", "oops", true },
-	{ "double fault:", "oops", true },
-	{ "divide error:", "oops", true },
-	{ "invalid opcode:", "oops", true },
-	{ "stack segment:", "oops", true },
-	{ "int3:", "oops", true },
-	{ "PANIC: double fault", "oops", true },
-	{ "WARNING: possible", "lockdep", false },
-	{ "WARNING: inconsistent lock state", "lockdep", false },
-	{ "WARNING: bad unlock balance", "lockdep", false },
-	{ "WARNING: lock held when returning", "lockdep", false },
-	{ "WARNING: held lock freed", "lockdep", false },
-	{ "WARNING: Nested lock was not taken", "lockdep", false },
-	{ "WARNING: suspicious RCU usage", "lockdep", false },
-	{ "WARNING: CPU:", "warning", false },
-	{ "WARNING: stack recursion", "warning", false },
-	{ "DEBUG_LOCKS_WARN_ON", "lockdep", false },
-	{ "INFO: trying to register non-static key", "lockdep", false },
-	{ "turning off the locking correctness validator", "lockdep", false },
-	{ "INFO: lockdep is turned off", "lockdep", false },
-	{ "rcu: INFO:", "rcu-stall", false },
-	{ "INFO: rcu", "rcu-stall", false },
-	{ "INFO: task ", "hung-task", false },
-	{ "UBSAN:", "ubsan", false },
-	{ "list_add corruption", "bug", true },
-	{ "list_del corruption", "bug", true },
-	{ "ODEBUG:", "odebug", false },
-	{ "refcount_t:", "refcount", false },
-	{ "usercopy: Kernel memory", "bug", true },
-	{ "unreferenced object", "leak", false },
+	{"Kernel panic - not syncing", "panic", true},
+	{"BUG: KASAN:", "kasan", false},
+	{"BUG: KCSAN:", "kcsan", false},
+	{"BUG: KFENCE:", "kfence", false},
+	{"BUG: KMSAN:", "kmsan", false},
+	{"BUG: unable to handle", "oops", true},
+	{"BUG: kernel NULL pointer dereference", "oops", true},
+	{"BUG: stack guard page was hit", "oops", true},
+	{"BUG: TASK stack guard page was hit", "oops", true},
+	{"BUG: IRQ stack guard page was hit", "oops", true},
+	{"BUG: workqueue lockup", "soft-lockup", false},
+	{"BUG: soft lockup", "soft-lockup", false},
+	{"watchdog: BUG: soft lockup", "soft-lockup", false},
+	{"watchdog: Watchdog detected hard LOCKUP", "hard-lockup", true},
+	{"Watchdog detected hard LOCKUP", "hard-lockup", true},
+	{"BUG: MAX_LOCK", "lockdep", false},
+	{"BUG: MAX_STACK_TRACE_ENTRIES", "lockdep", false},
+	{"BUG: key ", "lockdep", false},
+	{"BUG: sleeping function called from invalid context", "atomic-sleep", false},
+	{"BUG: scheduling while atomic", "atomic-sleep", false},
+	{"BUG: spinlock", "lockdep", false},
+	{"BUG: Bad page", "bug", true},
+	{"BUG: Bad rss-counter", "bug", false},
+	{"BUG:", "bug", true},
+	{"kernel BUG at", "bug", true},
+	{"Oops:", "oops", true},
+	{"general protection fault", "oops", true},
+	{"double fault:", "oops", true},
+	{"divide error:", "oops", true},
+	{"invalid opcode:", "oops", true},
+	{"stack segment:", "oops", true},
+	{"int3:", "oops", true},
+	{"PANIC: double fault", "oops", true},
+	{"WARNING: possible", "lockdep", false},
+	{"WARNING: inconsistent lock state", "lockdep", false},
+	{"WARNING: bad unlock balance", "lockdep", false},
+	{"WARNING: lock held when returning", "lockdep", false},
+	{"WARNING: held lock freed", "lockdep", false},
+	{"WARNING: Nested lock was not taken", "lockdep", false},
+	{"WARNING: suspicious RCU usage", "lockdep", false},
+	{"WARNING: CPU:", "warning", false},
+	{"WARNING: stack recursion", "warning", false},
+	{"DEBUG_LOCKS_WARN_ON", "lockdep", false},
+	{"INFO: trying to register non-static key", "lockdep", false},
+	{"turning off the locking correctness validator", "lockdep", false},
+	{"INFO: lockdep is turned off", "lockdep", false},
+	{"rcu: INFO:", "rcu-stall", false},
+	{"INFO: rcu", "rcu-stall", false},
+	{"INFO: task ", "hung-task", false},
+	{"UBSAN:", "ubsan", false},
+	{"list_add corruption", "bug", true},
+	{"list_del corruption", "bug", true},
+	{"ODEBUG:", "odebug", false},
+	{"refcount_t:", "refcount", false},
+	{"usercopy: Kernel memory", "bug", true},
 };
 
 /*
- * Skips what may stand before a message: "<4>", "[   12.345678]", "[    T1]" (the caller, where the kernel prints
- * it) and a carriage return of the line before.
+ * Skips what may stand before a message: "<4>", "[   12.345678]", "[    T1]" (the caller, where the
+ * kernel prints it) and a carriage return of the line before.
  */
 static const char *skip_stamp(const char *line)
 {
@@ -133,7 +133,7 @@ const struct console_pattern *console_find(const char *text, char **line)
 
 void console_open(struct console *c, const char *path)
 {
-	*c = (struct console){ .path = xstrdup(path), .fd = -1 };
+	*c = (struct console){.path = xstrdup(path), .fd = -1};
 }
 
 /* Takes the whole lines off c->partial. */
@@ -185,5 +185,5 @@ void console_close(struct console *c)
 	free(c->path);
 	free(c->report);
 	buf_free(&c->partial);
-	*c = (struct console){ .fd = -1 };
+	*c = (struct console){.fd = -1};
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * PID 1 of a guest: makes the few mounts that workloads need, opens the port to kab and serves jobs.
+ * PID 1 of a guest: makes the few mounts that workloads need, opens the port to kab and serves
+ * jobs.
  *
- * The initramfs is the root of our own workloads. External programs run under HOST: the folder that kab shares
- * over 9p, read-only, below a tmpfs that takes what is written. "kab.root" on the kernel's command line says that
- * there is one.
+ * The initramfs is the root of our own workloads. External programs run under HOST: the folder that
+ * kab shares over 9p, read-only, below a tmpfs that takes what is written. "kab.root" on the
+ * kernel's command line says that there is one.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -37,30 +38,30 @@ struct mount_point {
 };
 
 static const struct mount_point own_mounts[] = {
-	{ "proc", "/proc", NULL, false },
-	{ "sysfs", "/sys", NULL, false },
-	{ "devtmpfs", "/dev", NULL, false },
-	{ "tmpfs", "/dev/shm", "mode=1777", false },
-	{ "devpts", "/dev/pts", NULL, true },
-	{ "tmpfs", "/tmp", "mode=1777", false },
-	{ "debugfs", "/sys/kernel/debug", NULL, true },
-	{ "tracefs", "/sys/kernel/tracing", NULL, true },
+	{"proc", "/proc", NULL, false},
+	{"sysfs", "/sys", NULL, false},
+	{"devtmpfs", "/dev", NULL, false},
+	{"tmpfs", "/dev/shm", "mode=1777", false},
+	{"devpts", "/dev/pts", NULL, true},
+	{"tmpfs", "/tmp", "mode=1777", false},
+	{"debugfs", "/sys/kernel/debug", NULL, true},
+	{"tracefs", "/sys/kernel/tracing", NULL, true},
 };
 
 /* The shared root, from the bottom up. */
 static const struct mount_point root_mounts[] = {
-	{ "9p", "/lower", P9_OPTIONS, false },
-	{ "tmpfs", "/over", "mode=755", false },
-	{ "overlay", HOST, "lowerdir=/lower,upperdir=/over/upper,workdir=/over/work", false },
-	{ "proc", HOST "/proc", NULL, false },
-	{ "sysfs", HOST "/sys", NULL, false },
-	{ "devtmpfs", HOST "/dev", NULL, false },
-	{ "tmpfs", HOST "/dev/shm", "mode=1777", false },
-	{ "devpts", HOST "/dev/pts", NULL, true },
-	{ "tmpfs", HOST "/tmp", "mode=1777", false },
-	{ "tmpfs", HOST "/run", "mode=755", false },
-	{ "debugfs", HOST "/sys/kernel/debug", NULL, true },
-	{ "tracefs", HOST "/sys/kernel/tracing", NULL, true },
+	{"9p", "/lower", P9_OPTIONS, false},
+	{"tmpfs", "/over", "mode=755", false},
+	{"overlay", HOST, "lowerdir=/lower,upperdir=/over/upper,workdir=/over/work", false},
+	{"proc", HOST "/proc", NULL, false},
+	{"sysfs", HOST "/sys", NULL, false},
+	{"devtmpfs", HOST "/dev", NULL, false},
+	{"tmpfs", HOST "/dev/shm", "mode=1777", false},
+	{"devpts", HOST "/dev/pts", NULL, true},
+	{"tmpfs", HOST "/tmp", "mode=1777", false},
+	{"tmpfs", HOST "/run", "mode=755", false},
+	{"debugfs", HOST "/sys/kernel/debug", NULL, true},
+	{"tracefs", HOST "/sys/kernel/tracing", NULL, true},
 };
 
 static int mount_all(const struct mount_point *m, size_t n, struct error *err)
@@ -91,8 +92,7 @@ static int bind_workload(struct error *err)
 		return 0;
 	mkdir(HOST "/run/kab", 0755);
 	fd = open(HOST "/run/kab/kab-workload", O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
-	if (fd < 0 ||
-		mount("/bin/kab-workload", HOST "/run/kab/kab-workload", NULL, MS_BIND, NULL))
+	if (fd < 0 || mount("/bin/kab-workload", HOST "/run/kab/kab-workload", NULL, MS_BIND, NULL))
 		return error_set(err, KAB_ENVIRONMENT, "cannot put kab-workload into %s: %s", HOST,
 			strerror(errno));
 	return 0;
@@ -113,7 +113,7 @@ static bool cmdline_has(const char *word)
 /* The loopback interface, for workloads over TCP. A kernel without a network is none the worse. */
 static void loopback_up(void)
 {
-	struct ifreq ifr = { .ifr_name = "lo" };
+	struct ifreq ifr = {.ifr_name = "lo"};
 	__close_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ifr))
@@ -122,7 +122,8 @@ static void loopback_up(void)
 	ioctl(fd, SIOCSIFFLAGS, &ifr);
 }
 
-/* The device of the virtio-serial port that is named PROTO_PORT; NULL: not there yet. Caller frees. */
+/* The device of the virtio-serial port that is named PROTO_PORT; NULL: not there yet. Caller frees.
+ */
 static char *find_port(void)
 {
 	DIR *dir = opendir(PORTS);
@@ -141,7 +142,8 @@ static char *find_port(void)
 	return found;
 }
 
-/* Ports come up on a work queue of the driver, and the host's end is announced by a message of its own. */
+/* Ports come up on a work queue of the driver, and the host's end is announced by a message of its
+ * own. */
 static int open_port(struct error *err)
 {
 	uint64_t deadline = now_ns() + PORT_WAIT_MS * 1000000ull;
@@ -149,7 +151,7 @@ static int open_port(struct error *err)
 	int fd = -1;
 
 	while (now_ns() < deadline) {
-		struct pollfd p = { .events = POLLOUT };
+		struct pollfd p = {.events = POLLOUT};
 
 		if (!path)
 			path = find_port();
@@ -199,7 +201,7 @@ static int guest_run(struct error *err)
 		place.root_lack = NULL;
 	}
 	loopback_up();
-	env = sysinfo();
+	env = sysinfo_read();
 	ret = agent_serve(port, &place, env, err);
 	json_decref(env);
 	return ret;
@@ -207,7 +209,7 @@ static int guest_run(struct error *err)
 
 int main(void)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 
 	if (getpid() != 1) {
 		fprintf(stderr, "kab-guest is the init of kab's guests; kab run starts it.\n");

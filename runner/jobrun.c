@@ -33,7 +33,7 @@ struct run {
 	struct buf out[2];
 };
 
-static const char *const stream_name[2] = { "standard output", "standard error" };
+static const char *const stream_name[2] = {"standard output", "standard error"};
 
 /* Sets why the job failed; the first reason stays. */
 static void __attribute__((format(printf, 3, 4)))
@@ -68,8 +68,8 @@ static json_t *capture(const char *const *paths)
 /* Is there an executable @name in the usual folders below @root ("" for none)? */
 static bool have_program(const char *root, const char *name)
 {
-	static const char *const folders[] = { "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin",
-		"/sbin" };
+	static const char *const folders[] = {
+		"/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
 		__free_char char *path = xasprintf("%s%s/%s", root, folders[i], name);
@@ -85,7 +85,8 @@ static int build_argv(struct run *r, struct job_result *res)
 {
 	const struct jobrun_place *place = r->place;
 	const char *root = place->root ? place->root : "";
-	/* perf lives in the shared root. Where there is none, the job runs without and has no figures. */
+	/* perf lives in the shared root. Where there is none, the job runs without and has no
+	 * figures. */
 	bool perf = r->job->perf_stat && !place->root_lack && have_program(root, "perf");
 	size_t n = 0, k = 0;
 
@@ -95,7 +96,7 @@ static int build_argv(struct run *r, struct job_result *res)
 		return -1;
 	}
 	if (perf) {
-		const char *stat[] = { "perf", "stat", "-j", "-o", NULL, "--" };
+		const char *stat[] = {"perf", "stat", "-j", "-o", NULL, "--"};
 
 		r->perf_file = xasprintf("%s/kab-perf.%d", place->tmp, (int)getpid());
 		stat[4] = r->perf_file;
@@ -121,7 +122,8 @@ static int build_argv(struct run *r, struct job_result *res)
 	return 0;
 }
 
-/* The child's side; tells the parent by @failed (close-on-exec) which call failed. Never returns. */
+/* The child's side; tells the parent by @failed (close-on-exec) which call failed. Never returns.
+ */
 static void child(const struct run *r, int out, int err_out, int failed, pid_t parent)
 {
 	const char *step = r->argv[0];
@@ -159,7 +161,7 @@ fail:
 /* Forks and waits until the program is really executing. -1 with res filled in where it is not. */
 static int start(struct run *r, struct job_result *res)
 {
-	int out[2] = { -1, -1 }, err_out[2] = { -1, -1 }, failed[2] = { -1, -1 };
+	int out[2] = {-1, -1}, err_out[2] = {-1, -1}, failed[2] = {-1, -1};
 	pid_t parent = getpid();
 	char text[257];
 	ssize_t n = 0;
@@ -214,9 +216,9 @@ static void read_stream(struct run *r, int i, struct job_result *res)
 static bool wait_event(struct run *r, int ms, struct job_result *res)
 {
 	struct pollfd p[3] = {
-		{ .fd = r->fd[0], .events = POLLIN },
-		{ .fd = r->fd[1], .events = POLLIN },
-		{ .fd = r->pidfd, .events = POLLIN },
+		{.fd = r->fd[0], .events = POLLIN},
+		{.fd = r->fd[1], .events = POLLIN},
+		{.fd = r->pidfd, .events = POLLIN},
 	};
 
 	if (poll(p, ARRAY_SIZE(p), ms) <= 0)
@@ -279,8 +281,8 @@ static void kill_children(void)
 }
 
 /*
- * Kills and reaps the job's processes until none is left. Orphans come to us: we are PID 1 or a child subreaper.
- * Returns the wait status of the job's own process.
+ * Kills and reaps the job's processes until none is left. Orphans come to us: we are PID 1 or a
+ * child subreaper. Returns the wait status of the job's own process.
  */
 static int reap_all(struct run *r)
 {
@@ -311,7 +313,7 @@ static void drain(struct run *r, struct job_result *res)
 {
 	for (int i = 0; i < 2; i++) {
 		while (r->fd[i] >= 0 && r->out[i].len < PROTO_OUTPUT_MAX) {
-			struct pollfd p = { .fd = r->fd[i], .events = POLLIN };
+			struct pollfd p = {.fd = r->fd[i], .events = POLLIN};
 
 			if (poll(&p, 1, DRAIN_MS) <= 0)
 				break;
@@ -342,11 +344,11 @@ static char *take_text(struct buf *b)
 void jobrun(const struct job *job, const struct jobrun_place *place, jobrun_beat *beat, void *arg,
 	struct job_result *res)
 {
-	struct run r = { .job = job, .place = place, .pidfd = -1, .fd = { -1, -1 } };
+	struct run r = {.job = job, .place = place, .pidfd = -1, .fd = {-1, -1}};
 	uint64_t begin;
 	int status;
 
-	*res = (struct job_result){ .status = SAMPLE_OK };
+	*res = (struct job_result){.status = SAMPLE_OK};
 	if (build_argv(&r, res))
 		goto out;
 	res->before = capture(job->capture);
@@ -379,5 +381,5 @@ void job_result_clear(struct job_result *r)
 	free(r->perf);
 	json_decref(r->before);
 	json_decref(r->after);
-	*r = (struct job_result){ 0 };
+	*r = (struct job_result){0};
 }

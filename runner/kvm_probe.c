@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "console.h"
-#include "guestvm.h"
+#include "vm_guest.h"
 
 #define KVM_NODE "/dev/kvm"
 
@@ -20,7 +20,7 @@ static char *answer_path(void)
 	__free_char char *boot = file_read("/proc/sys/kernel/random/boot_id", NULL, NULL);
 	__free_char char *key = NULL;
 	const char *qemu = qemu_version(NULL);
-	struct utsname u = { 0 };
+	struct utsname u = {0};
 	char hash[65];
 
 	uname(&u);
@@ -62,19 +62,21 @@ void kvm_probe_settle(const struct kvm_probe *p)
 /* Boots @kernel under KVM in a scratch folder. */
 static int try_boot(const char *kernel, struct kvm_probe *p, struct error *err)
 {
-	struct machine small = { .cpus = 2, .nodes = 1, .memory = 256ull << 20 };
+	struct machine small = {.cpus = 2, .nodes = 1, .memory = 256ull << 20};
 	__free_char char *dir = xasprintf("%s/kvm-probe.%d", kab_cache(), (int)getpid());
-	struct boot_request req = { .machine = &small, .kernel = kernel, .dir = dir };
-	struct guestvm_options opt = { .accel = QEMU_KVM, .ready_s = KVM_PROBE_LIMIT_S };
-	struct error why = { 0 };
-	struct executor *ex = guestvm_boot(&req, &opt, &why);
+	struct boot_request req = {.machine = &small, .kernel = kernel, .dir = dir};
+	struct vm_guest_options opt = {.accel = QEMU_KVM, .ready_s = KVM_PROBE_LIMIT_S};
+	struct error why = {0};
+	struct executor *ex = vm_guest_boot(&req, &opt, &why);
 
 	p->works = ex != NULL;
 	p->settled = p->works;
-	/* The reason names a console that is about to go, and quotes it: the first line is what matters. */
+	/* The reason names a console that is about to go, and quotes it: the first line is what
+	 * matters. */
 	if (!ex)
-		snprintf(p->reason, sizeof(p->reason), "%.*s", (int)strcspn(why.text, "\n"), why.text);
-	guestvm_shutdown(ex);
+		snprintf(p->reason, sizeof(p->reason), "%.*s", (int)strcspn(why.text, "\n"),
+			why.text);
+	vm_guest_shutdown(ex);
 	dir_remove(dir, NULL);
 	if (!ex && why.status == KAB_INTERRUPTED)
 		return error_set(err, KAB_INTERRUPTED, "%s", why.text);
@@ -83,7 +85,7 @@ static int try_boot(const char *kernel, struct kvm_probe *p, struct error *err)
 
 int kvm_probe(const char *kernel, struct kvm_probe *p, struct error *err)
 {
-	*p = (struct kvm_probe){ 0 };
+	*p = (struct kvm_probe){0};
 	if (access(KVM_NODE, R_OK | W_OK)) {
 		p->settled = true;
 		snprintf(p->reason, sizeof(p->reason), "%s: %s", KVM_NODE, strerror(errno));

@@ -36,16 +36,16 @@ struct link_limits link_limits(unsigned factor)
 }
 
 /*
- * The next message, or how the wait for it ended: @end_ns bounds it (LINK_OVERDUE), and a silence of @silence_s
- * (LINK_SILENT; 0: any).
+ * The next message, or how the wait for it ended: @end_ns bounds it (LINK_OVERDUE), and a silence
+ * of @silence_s (LINK_SILENT; 0: any).
  */
-static enum link_end next_message(struct agent_link *l, uint64_t end_ns, unsigned silence_s,
-	json_t **msg, struct error *err)
+static enum link_end next_message(
+	struct agent_link *l, uint64_t end_ns, unsigned silence_s, json_t **msg, struct error *err)
 {
 	uint64_t heard = now_ns();
 
 	for (;;) {
-		struct pollfd p = { .fd = l->in.fd, .events = POLLIN };
+		struct pollfd p = {.fd = l->in.fd, .events = POLLIN};
 		uint64_t now;
 
 		if (kab_interrupted) {
@@ -157,7 +157,7 @@ enum link_end link_job(struct agent_link *l, const struct job *job, struct job_r
 {
 	unsigned limit_s = job->timeout_s * l->limits.slowdown + l->limits.grace_s;
 	uint64_t end_ns = now_ns() + limit_s * NS;
-	struct job_result got = { 0 };
+	struct job_result got = {0};
 	bool finished = false;
 	enum link_end end;
 

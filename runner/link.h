@@ -25,8 +25,8 @@ struct link_limits {
 };
 
 /*
- * Limits for an ordinary kernel, times @factor (1 or more) for slow ones. $KAB_HANG_LIMIT_S and $KAB_BOOT_LIMIT_S
- * replace silence_s and ready_s whatever the factor.
+ * Limits for an ordinary kernel, times @factor (1 or more) for slow ones. $KAB_HANG_LIMIT_S and
+ * $KAB_BOOT_LIMIT_S replace silence_s and ready_s whatever the factor.
  */
 struct link_limits link_limits(unsigned factor);
 
@@ -38,11 +38,11 @@ struct agent_link {
 /* Waits for ready; *@env is a new reference. */
 enum link_end link_ready(struct agent_link *l, json_t **env, struct error *err);
 /*
- * Runs @job. LINK_OK: @res holds what the agent says of it, and *@klog the kernel's warnings meanwhile (owned by
- * the caller, NULL: none). Else err has the reason and @res is left alone.
+ * Runs @job. LINK_OK: @res holds what the agent says of it, and *@klog the kernel's warnings
+ * meanwhile (owned by the caller, NULL: none). Else err has the reason and @res is left alone.
  */
 enum link_end link_job(struct agent_link *l, const struct job *job, struct job_result *res,
-		       char **klog, struct error *err);
+	char **klog, struct error *err);
 /* The whole kernel log; NULL where the agent does not answer. Caller frees. */
 char *link_klog(struct agent_link *l);
 /* Asks the agent to end; does not wait. */

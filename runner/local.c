@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The local executor: jobs on the kernel that runs now. The agent is a child process that takes in every orphan
- * a job leaves, so that a job ends as cleanly here as it does in a guest.
+ * The local executor: jobs on the kernel that runs now. The agent is a child process that takes in
+ * every orphan a job leaves, so that a job ends as cleanly here as it does in a guest.
  */
 #include "executor.h"
 
@@ -47,7 +47,7 @@ static void agent_child(int fd, const char *workload, pid_t parent)
 		.root_workload = workload,
 		.tmp = tmp && *tmp ? tmp : "/tmp",
 	};
-	struct sigaction term = { .sa_handler = on_term };
+	struct sigaction term = {.sa_handler = on_term};
 	json_t *env;
 
 	/* Not SIGKILL: what a job has started must be ended first. */
@@ -57,12 +57,13 @@ static void agent_child(int fd, const char *workload, pid_t parent)
 	if (getppid() != parent)
 		_exit(1);
 	signal(SIGINT, SIG_IGN);
-	/* Ctrl-C is for kab, which then ends us; and what kab has open is none of a job's business. */
+	/* Ctrl-C is for kab, which then ends us; and what kab has open is none of a job's business.
+	 */
 	setpgid(0, 0);
 	dup2(fd, 3);
 	fcntl(3, F_SETFD, FD_CLOEXEC);
 	syscall(SYS_close_range, 4, ~0u, 0);
-	env = sysinfo();
+	env = sysinfo_read();
 	_exit(agent_serve(3, &place, env, NULL) ? 1 : 0);
 }
 
@@ -89,7 +90,7 @@ static int start(struct executor *ex, struct error *err)
 /* Ends the agent, which first ends the processes of its job. Returns its wait status. */
 static int stop(struct executor *ex)
 {
-	struct pollfd p = { .fd = -1, .events = POLLIN };
+	struct pollfd p = {.fd = -1, .events = POLLIN};
 	int status = 0;
 
 	if (!ex->pid)
@@ -128,7 +129,8 @@ static struct executor *boot(const struct boot_request *req, struct error *err)
 		shutdown_local(ex);
 		return NULL;
 	}
-	/* How long this machine has been up says nothing of a measurement, and differs each time. */
+	/* How long this machine has been up says nothing of a measurement, and differs each time.
+	 */
 	json_object_del(ex->env, "uptime_ms");
 	json_object_set_new(ex->env, "accelerator", json_string("none"));
 	if (req->label)
@@ -137,8 +139,8 @@ static struct executor *boot(const struct boot_request *req, struct error *err)
 }
 
 /* The agent did not answer: what became of it. */
-static void lost(struct executor *ex, enum link_end end, const struct error *why,
-	struct job_result *res)
+static void lost(
+	struct executor *ex, enum link_end end, const struct error *why, struct job_result *res)
 {
 	int status = stop(ex);
 
@@ -168,11 +170,11 @@ static void judge(const char *klog, struct job_result *res)
 static int run(
 	struct executor *ex, const struct job *job, struct job_result *res, struct error *err)
 {
-	struct error why = { 0 };
+	struct error why = {0};
 	enum link_end end;
 	char *klog;
 
-	*res = (struct job_result){ 0 };
+	*res = (struct job_result){0};
 	if (!ex->pid) {
 		res->status = SAMPLE_FAILED;
 		res->reason = xstrdup("the agent is gone");

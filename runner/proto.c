@@ -87,7 +87,8 @@ void proto_reader_clear(struct proto_reader *r)
 	r->scanned = 0;
 }
 
-/* write(2) that is no SIGPIPE to us when the other side is gone; the port inside a guest is no socket. */
+/* write(2) that is no SIGPIPE to us when the other side is gone; the port inside a guest is no
+ * socket. */
 static ssize_t send_bytes(int fd, const char *data, size_t len)
 {
 	ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
@@ -106,7 +107,7 @@ int proto_send(int fd, const json_t *msg, int timeout_ms, struct error *err)
 	len = strlen(text);
 	text[len++] = '\n';
 	while (done < len) {
-		struct pollfd p = { .fd = fd, .events = POLLOUT };
+		struct pollfd p = {.fd = fd, .events = POLLOUT};
 		uint64_t now = now_ns();
 		ssize_t n;
 
@@ -135,15 +136,15 @@ static size_t utf8_length(const unsigned char *s, size_t len)
 		unsigned char lo, hi, lo2, hi2;
 		size_t n;
 	} form[] = {
-		{ 0x01, 0x7f, 0, 0, 1 },
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
+		{0x01, 0x7f, 0, 0, 1},
+		{0xc2, 0xdf, 0x80, 0xbf, 2},
+		{0xe0, 0xe0, 0xa0, 0xbf, 3},
+		{0xe1, 0xec, 0x80, 0xbf, 3},
+		{0xed, 0xed, 0x80, 0x9f, 3},
+		{0xee, 0xef, 0x80, 0xbf, 3},
+		{0xf0, 0xf0, 0x90, 0xbf, 4},
+		{0xf1, 0xf3, 0x80, 0xbf, 4},
+		{0xf4, 0xf4, 0x80, 0x8f, 4},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(form); i++) {
@@ -161,7 +162,7 @@ static size_t utf8_length(const unsigned char *s, size_t len)
 
 json_t *proto_text(const char *data, size_t len)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	size_t i = 0, good = 0;
 	json_t *s;
 
@@ -194,8 +195,8 @@ static json_t *string_array(const char *const *v)
 
 json_t *proto_job(const struct job *job)
 {
-	return json_pack("{s:s, s:s, s:o, s:o, s:b, s:b, s:i}", "type", "job", "id", job->id, "argv",
-		string_array(job->argv), "capture", string_array(job->capture), "host_root",
+	return json_pack("{s:s, s:s, s:o, s:o, s:b, s:b, s:i}", "type", "job", "id", job->id,
+		"argv", string_array(job->argv), "capture", string_array(job->capture), "host_root",
 		job->host_root, "perf_stat", job->perf_stat, "timeout_s", (int)job->timeout_s);
 }
 
@@ -234,7 +235,7 @@ static const char **parse_strings(const json_t *msg, const char *key, struct err
 		return NULL;
 	}
 	v = xcalloc(json_array_size(a) + 1, sizeof(*v));
-	json_array_foreach(a, i, s) {
+	json_array_foreach (a, i, s) {
 		v[i] = json_string_value(s);
 		if (!v[i]) {
 			error_set(err, KAB_USAGE, "job: \"%s\"[%zu] is no string", key, i);
@@ -251,12 +252,13 @@ int proto_parse_job(const json_t *msg, struct proto_job *pj, struct error *err)
 	struct job *job = &pj->job;
 	json_error_t je;
 
-	*pj = (struct proto_job){ 0 };
-	if (json_unpack_ex((json_t *)msg, &je, 0, "{s:s, s:b, s:b, s:i}", "id", &job->id, "host_root",
-		    &host_root, "perf_stat", &perf_stat, "timeout_s", &timeout))
+	*pj = (struct proto_job){0};
+	if (json_unpack_ex((json_t *)msg, &je, 0, "{s:s, s:b, s:b, s:i}", "id", &job->id,
+		    "host_root", &host_root, "perf_stat", &perf_stat, "timeout_s", &timeout))
 		return error_set(err, KAB_USAGE, "job: %s", je.text);
 	if (timeout <= 0)
-		return error_set(err, KAB_USAGE, "job: timeout_s is %d, expected 1 or more", timeout);
+		return error_set(
+			err, KAB_USAGE, "job: timeout_s is %d, expected 1 or more", timeout);
 	job->host_root = host_root;
 	job->perf_stat = perf_stat;
 	job->timeout_s = timeout;
@@ -277,7 +279,7 @@ void proto_job_clear(struct proto_job *pj)
 {
 	free(pj->argv);
 	free(pj->capture);
-	*pj = (struct proto_job){ 0 };
+	*pj = (struct proto_job){0};
 }
 
 /* A capture object {path: text}, new reference; an empty one where the agent sent none. */
@@ -295,8 +297,8 @@ int proto_parse_sample(const json_t *msg, struct job_result *res, struct error *
 
 	if (json_unpack_ex((json_t *)msg, &je, 0, "{s:s, s:i, s:I, s?s, s?s, s?s, s?s, s?o, s?o}",
 		    "status", &status, "exit_status", &res->exit_status, "elapsed_ns", &elapsed,
-		    "reason", &reason, "out", &out, "err", &err_out, "perf", &perf, "before", &before,
-		    "after", &after))
+		    "reason", &reason, "out", &out, "err", &err_out, "perf", &perf, "before",
+		    &before, "after", &after))
 		return error_set(err, KAB_ENVIRONMENT, "sample: %s", je.text);
 	if (sample_status_parse(status) < 0)
 		return error_set(err, KAB_ENVIRONMENT, "sample: unknown status \"%s\"", status);

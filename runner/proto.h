@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The protocol between kab and its agent (PID 1 of a guest, or a child process of the local executor): one
- * JSON object a line, both ways, over one byte stream.
+ * The protocol between kab and its agent (PID 1 of a guest, or a child process of the local
+ * executor): one JSON object a line, both ways, over one byte stream.
  *
  *   agent -> kab   {"type": "ready", "protocol": N, "env": {...}}        once, when it takes jobs
  *                  {"type": "failed", "reason": text}                   instead of ready
- *                  {"type": "progress", "id": job}                      each second while a job runs
+ *                  {"type": "progress", "id": job}                      each second while a job
+ * runs
  *                  {"type": "sample", "id": job, "status": ..., ...}    what became of the job
- *                  {"type": "done", "id": job}                          its processes are gone: next, please
+ *                  {"type": "done", "id": job}                          its processes are gone:
+ * next, please
  *                  {"type": "klog", "text": text}                       the answer to klog
  *   kab -> agent   {"type": "job", "id": job, "argv": [...], ...}
  *                  {"type": "klog"}                                     send the whole kernel log
@@ -50,7 +52,8 @@ enum proto_status {
 enum proto_status proto_receive(struct proto_reader *r, json_t **msg, struct error *err);
 void proto_reader_clear(struct proto_reader *r);
 
-/* Writes @msg as one line, waiting at most @timeout_ms for room. -1: gone or stuck (KAB_ENVIRONMENT). */
+/* Writes @msg as one line, waiting at most @timeout_ms for room. -1: gone or stuck
+ * (KAB_ENVIRONMENT). */
 int proto_send(int fd, const json_t *msg, int timeout_ms, struct error *err);
 
 /* "type" of a message; never NULL for one that proto_receive() returned. */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "proto.h"
+#include "tsc.h"
 
 #define QEMU "qemu-system-x86_64"
 #define MIB (1ull << 20)
@@ -26,19 +27,15 @@
 static const struct {
 	const char *name, *accel, *cpu, *cmdline;
 } accels[] = {
+	/* One thread a vCPU. TCG walks five-level page tables slower than four. */
+	[QEMU_TCG] = {"tcg", "tcg,thread=multi", "max,la57=off", " tsc=reliable no_timer_check"},
+	[QEMU_KVM] = {"kvm", "kvm", "max", ""},
 	/*
-	 * One thread a vCPU, whose TSCs all follow the host's: it is a fit clock, and with invtsc the guest need
-	 * not calibrate each CPU's delay loop (0.14 s apiece). TCG walks five-level page tables slower than four.
+	 * Guest time is the number of instructions executed (shift=0: one a nanosecond), and
+	 * nothing in the guest may draw on the host: not its clock, not its random numbers.
 	 */
-	[QEMU_TCG] = { "tcg", "tcg,thread=multi", "max,+invtsc,la57=off",
-		"tsc=reliable no_timer_check" },
-	[QEMU_KVM] = { "kvm", "kvm", "max", "" },
-	/*
-	 * Guest time is the number of instructions executed (shift=0: one a nanosecond), and nothing in the guest
-	 * may draw on the host: not its clock, not its random numbers.
-	 */
-	[QEMU_ICOUNT] = { "tcg-icount", "tcg,thread=single", "max,+invtsc,la57=off,-rdrand,-rdseed",
-		"tsc=reliable no_timer_check nokaslr norandmaps" },
+	[QEMU_ICOUNT] = {"tcg-icount", "tcg,thread=single", "max,la57=off,-rdrand,-rdseed",
+		" tsc=reliable no_timer_check nokaslr norandmaps"},
 };
 
 const char *qemu_accel_name(enum qemu_accel accel)
@@ -69,13 +66,13 @@ void argv_clear(struct argv *a)
 	for (size_t i = 0; i < a->n; i++)
 		free(a->v[i]);
 	free(a->v);
-	*a = (struct argv){ 0 };
+	*a = (struct argv){0};
 }
 
 /* A value of a key=value option: QEMU wants its commas doubled. Caller frees. */
 static char *quote_commas(const char *s)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	for (; *s; s++)
 		buf_add(&b, *s == ',' ? ",," : s, *s == ',' ? 2 : 1);
@@ -98,8 +95,8 @@ static int check_spec(const struct qemu_spec *s, struct error *err)
 }
 
 /*
- * CPUs, memory and nodes. A node is a socket of its own where the CPUs divide evenly, else each CPU is a
- * socket: Linux complains of CPUs that share a cache across nodes.
+ * CPUs, memory and nodes. A node is a socket of its own where the CPUs divide evenly, else each CPU
+ * is a socket: Linux complains of CPUs that share a cache across nodes.
  */
 static void add_machine(struct argv *a, const struct qemu_spec *s)
 {
@@ -129,21 +126,22 @@ static void add_devices(struct argv *a, const struct qemu_spec *s, int agent_fd,
 
 	add(a, "-chardev");
 	add(a, "file,id=console,path=%s", console);
-	add_words(a, (const char *const[]){ "-serial", "chardev:console" }, 2);
+	add_words(a, (const char *const[]){"-serial", "chardev:console"}, 2);
 	add(a, "-chardev");
 	add(a, "socket,id=agent,fd=%d", agent_fd);
-	add_words(a, (const char *const[]){ "-device", "virtio-serial-pci,max_ports=2" }, 2);
+	add_words(a, (const char *const[]){"-device", "virtio-serial-pci,max_ports=2"}, 2);
 	add(a, "-device");
 	add(a, "virtserialport,chardev=agent,name=%s", PROTO_PORT);
 	add(a, "-chardev");
 	add(a, "socket,id=qmp,fd=%d", qmp_fd);
-	add_words(a, (const char *const[]){ "-mon", "chardev=qmp,mode=control" }, 2);
+	add_words(a, (const char *const[]){"-mon", "chardev=qmp,mode=control"}, 2);
 	if (s->share) {
 		__free_char char *share = quote_commas(s->share);
 
 		add(a, "-virtfs");
 		add(a,
-			"local,path=%s,mount_tag=kab-root,security_model=none,readonly=on,multidevs=remap",
+			"local,path=%s,mount_tag=kab-root,security_model=none,readonly=on,"
+			"multidevs=remap",
 			share);
 	}
 }
@@ -151,8 +149,8 @@ static void add_devices(struct argv *a, const struct qemu_spec *s, int agent_fd,
 /* Boots in a third of SeaBIOS's time, where the distribution ships it. */
 static bool have_qboot(void)
 {
-	static const char *const places[] = { "/usr/share/qemu/qboot.rom",
-		"/usr/local/share/qemu/qboot.rom", "/usr/share/qemu/bios/qboot.rom" };
+	static const char *const places[] = {"/usr/share/qemu/qboot.rom",
+		"/usr/local/share/qemu/qboot.rom", "/usr/share/qemu/bios/qboot.rom"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		if (!access(places[i], R_OK))
@@ -160,21 +158,56 @@ static bool have_qboot(void)
 	return false;
 }
 
-int qemu_command(const struct qemu_spec *s, int agent_fd, int qmp_fd, struct argv *a,
-	struct error *err)
+/*
+ * The rate of the guest's TSC under TCG: the host's, or an instruction a nanosecond. Told that and
+ * the delay loop that follows from it, the guest need not calibrate: that takes it 0.14 s for each
+ * CPU and differs from boot to boot.
+ */
+static void add_clock(struct buf *cmdline, const struct qemu_spec *s)
 {
-	static const char *const plain[] = { "-nodefaults", "-no-user-config", "-display", "none",
+	unsigned khz = s->accel == QEMU_ICOUNT ? 1000000 : tsc_khz();
+
+	if (s->accel == QEMU_KVM)
+		return;
+	buf_addf(cmdline, " tsc_early_khz=%u", khz);
+	if (s->hz)
+		buf_addf(cmdline, " lpj=%llu", khz * 1000ull / s->hz);
+}
+
+/*
+ * Warnings and worse reach the console as they happen (each character there costs the guest a
+ * trap); the rest stays in the kernel's log. A panic resets, which ends QEMU. What the arm asks for
+ * comes last and wins.
+ */
+static void add_cmdline(struct argv *a, const struct qemu_spec *s)
+{
+	struct buf b = {0};
+
+	buf_addstr(&b, "console=ttyS0 loglevel=5 printk.time=1 panic=-1 schedstats=enable");
+	if (s->share)
+		buf_addstr(&b, " kab.root");
+	buf_addstr(&b, accels[s->accel].cmdline);
+	add_clock(&b, s);
+	buf_addf(&b, " %s", s->cmdline);
+	add(a, "%s", b.data);
+	buf_free(&b);
+}
+
+int qemu_command(
+	const struct qemu_spec *s, int agent_fd, int qmp_fd, struct argv *a, struct error *err)
+{
+	static const char *const plain[] = {"-nodefaults", "-no-user-config", "-display", "none",
 		"-no-reboot", "-machine",
-		"q35,usb=off,sata=off,smbus=off,vmport=off,graphics=off,hpet=off" };
-	static const char *const exact[] = { "-icount", "shift=0,sleep=off", "-rtc",
-		"base=2020-01-01,clock=vm", "-seed", "1" };
+		"q35,usb=off,sata=off,smbus=off,vmport=off,graphics=off,hpet=off"};
+	static const char *const exact[] = {
+		"-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm", "-seed", "1"};
 
 	if (check_spec(s, err))
 		return -1;
 	add(a, QEMU);
 	add_words(a, plain, ARRAY_SIZE(plain));
 	if (have_qboot())
-		add_words(a, (const char *const[]){ "-bios", "qboot.rom" }, 2);
+		add_words(a, (const char *const[]){"-bios", "qboot.rom"}, 2);
 	add(a, "-accel");
 	add(a, "%s", accels[s->accel].accel);
 	add(a, "-cpu");
@@ -188,20 +221,14 @@ int qemu_command(const struct qemu_spec *s, int agent_fd, int qmp_fd, struct arg
 	add(a, "-initrd");
 	add(a, "%s", s->initrd);
 	add(a, "-append");
-	/*
-	 * Warnings and worse reach the console as they happen (each character there costs the guest a trap); the
-	 * rest stays in the kernel's log. A panic resets, which ends QEMU.
-	 */
-	add(a, "console=ttyS0 loglevel=5 printk.time=1 panic=-1 schedstats=enable%s%s%s%s%s",
-		s->share ? " kab.root" : "", *accels[s->accel].cmdline ? " " : "",
-		accels[s->accel].cmdline, *s->cmdline ? " " : "", s->cmdline);
+	add_cmdline(a, s);
 	return 0;
 }
 
 /* Between fork and exec; never returns. */
 static void child(char *const *argv, const char *log, pid_t parent)
 {
-	static const struct rlimit no_core = { 0, 0 };
+	static const struct rlimit no_core = {0, 0};
 	int null = open("/dev/null", O_RDONLY);
 	int out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
@@ -240,12 +267,12 @@ static void close_pair(int fd[2])
 
 int qemu_start(const struct qemu_spec *spec, struct qemu *q, struct error *err)
 {
-	int agent[2] = { -1, -1 }, qmp[2] = { -1, -1 };
+	int agent[2] = {-1, -1}, qmp[2] = {-1, -1};
 	pid_t parent = getpid();
-	struct argv a = { 0 };
+	struct argv a = {0};
 	int ret = -1;
 
-	*q = (struct qemu){ .pidfd = -1, .agent = -1, .qmp = -1 };
+	*q = (struct qemu){.pidfd = -1, .agent = -1, .qmp = -1};
 	if (make_pair(agent) || make_pair(qmp)) {
 		error_set(err, KAB_ENVIRONMENT, "socketpair: %s", strerror(errno));
 		goto out;
@@ -276,7 +303,7 @@ out:
 
 bool qemu_wait(struct qemu *q, int ms)
 {
-	struct pollfd p = { .fd = q->pidfd, .events = POLLIN };
+	struct pollfd p = {.fd = q->pidfd, .events = POLLIN};
 
 	if (!q->pid)
 		return true;
@@ -310,9 +337,9 @@ void qemu_stop(struct qemu *q)
 
 const char *qemu_version(struct error *err)
 {
-	static const char *const argv[] = { QEMU, "--version", NULL };
+	static const char *const argv[] = {QEMU, "--version", NULL};
 	static char version[64];
-	struct buf out = { 0 };
+	struct buf out = {0};
 
 	if (!version[0] && !run_capture(argv, NULL, &out, NULL) && out.data)
 		sscanf(out.data, "QEMU emulator version %63s", version);

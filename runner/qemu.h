@@ -16,9 +16,11 @@ enum qemu_accel { QEMU_TCG, QEMU_KVM, QEMU_ICOUNT };
 struct qemu_spec {
 	enum qemu_accel accel;
 	unsigned cpus, nodes;
-	uint64_t memory;     /* bytes */
+	uint64_t memory; /* bytes */
+	unsigned hz;	 /* CONFIG_HZ of the kernel; 0: unknown */
 	const char *kernel, *initrd;
-	const char *cmdline; /* appended to what the accelerator and the console need; "" for nothing */
+	const char *
+		cmdline; /* appended to what the accelerator and the console need; "" for nothing */
 	const char *share;   /* folder behind the 9p tag "kab-root"; NULL: none */
 	const char *console; /* file that the serial console is written to */
 	const char *log;     /* file for QEMU's own words */
@@ -27,9 +29,9 @@ struct qemu_spec {
 struct qemu {
 	pid_t pid; /* 0: reaped */
 	int pidfd;
-	int agent;	 /* our end of the protocol port, non-blocking */
-	int qmp;	 /* our end of the monitor, non-blocking */
-	int wait_status; /* once it is reaped */
+	int agent;	     /* our end of the protocol port, non-blocking */
+	int qmp;	     /* our end of the monitor, non-blocking */
+	int wait_status;     /* once it is reaped */
 	uint64_t started_ns; /* CLOCK_MONOTONIC before the fork */
 };
 
@@ -41,11 +43,12 @@ struct argv {
 void argv_clear(struct argv *a);
 
 /*
- * The command line for @spec with the two descriptors that the process inherits. -1 with KAB_USAGE where @spec
- * makes no machine (more nodes than CPUs, no memory ...). The caller clears @a, also on error.
+ * The command line for @spec with the two descriptors that the process inherits. -1 with KAB_USAGE
+ * where @spec makes no machine (more nodes than CPUs, no memory ...). The caller clears @a, also on
+ * error.
  */
-int qemu_command(const struct qemu_spec *spec, int agent_fd, int qmp_fd, struct argv *a,
-		 struct error *err);
+int qemu_command(
+	const struct qemu_spec *spec, int agent_fd, int qmp_fd, struct argv *a, struct error *err);
 
 /* Starts it in a process group of its own; it dies with us. -1 with KAB_ENVIRONMENT. */
 int qemu_start(const struct qemu_spec *spec, struct qemu *q, struct error *err);

@@ -122,21 +122,21 @@ static const struct {
 	const char *key, *path, *arg;
 	json_t *(*read)(const char *path, const char *arg); /* NULL: there is no such thing here */
 } sources[] = {
-	{ "cmdline", "/proc/cmdline", NULL, whole },
-	{ "cpu_model", "/proc/cpuinfo", "model name", value_of },
-	{ "cpus", "/sys/devices/system/cpu/online", NULL, list_length },
-	{ "nodes", "/sys/devices/system/node/online", NULL, list_length },
-	{ "clocksource", "/sys/devices/system/clocksource/clocksource0/current_clocksource", NULL,
-		whole },
-	{ "mitigations", VULNERABILITIES, NULL, mitigations },
-	{ "thp", "/sys/kernel/mm/transparent_hugepage/enabled", NULL, chosen },
-	{ "governor", "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", NULL, whole },
-	{ "schedstat_version", "/proc/schedstat", "version ", number },
-	{ "sched_schedstats", "/proc/sys/kernel/sched_schedstats", "", number },
-	{ "perf_event_paranoid", "/proc/sys/kernel/perf_event_paranoid", "", number },
+	{"cmdline", "/proc/cmdline", NULL, whole},
+	{"cpu_model", "/proc/cpuinfo", "model name", value_of},
+	{"cpus", "/sys/devices/system/cpu/online", NULL, list_length},
+	{"nodes", "/sys/devices/system/node/online", NULL, list_length},
+	{"clocksource", "/sys/devices/system/clocksource/clocksource0/current_clocksource", NULL,
+		whole},
+	{"mitigations", VULNERABILITIES, NULL, mitigations},
+	{"thp", "/sys/kernel/mm/transparent_hugepage/enabled", NULL, chosen},
+	{"governor", "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", NULL, whole},
+	{"schedstat_version", "/proc/schedstat", "version ", number},
+	{"sched_schedstats", "/proc/sys/kernel/sched_schedstats", "", number},
+	{"perf_event_paranoid", "/proc/sys/kernel/perf_event_paranoid", "", number},
 };
 
-json_t *sysinfo(void)
+json_t *sysinfo_read(void)
 {
 	json_t *o = json_object();
 	struct timespec up;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A guest's life: boot, jobs, end; and what it died of. */
-#include "guestvm.h"
+#include "vm_guest.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -14,10 +14,10 @@
 #include "initramfs.h"
 #include "link.h"
 
-#define EXIT_MS 1000	  /* for QEMU to go once its sockets are closed */
+#define EXIT_MS 1000 /* for QEMU to go once its sockets are closed */
 #define POWEROFF_MS 5000
-#define QUOTE_MAX 400	  /* bytes of QEMU's own words in a reason */
-#define DEBUG_SLOWDOWN 5  /* lockdep and KASAN take workloads down by 4 to 10 */
+#define QUOTE_MAX 400	 /* bytes of QEMU's own words in a reason */
+#define DEBUG_SLOWDOWN 5 /* lockdep and KASAN take workloads down by 4 to 10 */
 
 struct executor {
 	struct qemu qemu;
@@ -34,10 +34,11 @@ struct fate {
 	char *reason; /* owned */
 };
 
-/* "reason" of the SHUTDOWN event in what the monitor said ("guest-reset", "guest-shutdown" ...); "" if none. */
+/* "reason" of the SHUTDOWN event in what the monitor said ("guest-reset", "guest-shutdown" ...); ""
+ * if none. */
 static void shutdown_reason(int qmp, char *out, size_t size)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	char chunk[4096];
 	ssize_t n;
 
@@ -73,7 +74,8 @@ static char *qemu_words(const struct executor *ex)
 	return words;
 }
 
-/* QEMU is gone, and the console holds no complaint: its exit status and its last event tell the rest. */
+/* QEMU is gone, and the console holds no complaint: its exit status and its last event tell the
+ * rest. */
 static struct fate fate_of_exit(struct executor *ex)
 {
 	int status = ex->qemu.wait_status;
@@ -81,25 +83,27 @@ static struct fate fate_of_exit(struct executor *ex)
 	char reason[64];
 
 	if (WIFSIGNALED(status))
-		return (struct fate){ SAMPLE_FAILED,
+		return (struct fate){SAMPLE_FAILED,
 			xasprintf("QEMU was killed by signal %d (%s)%s%s", WTERMSIG(status),
-				strsignal(WTERMSIG(status)), *words ? ": " : "", words) };
+				strsignal(WTERMSIG(status)), *words ? ": " : "", words)};
 	if (WEXITSTATUS(status))
-		return (struct fate){ SAMPLE_FAILED,
-			xasprintf("QEMU exited with status %d: %s", WEXITSTATUS(status), words) };
+		return (struct fate){SAMPLE_FAILED,
+			xasprintf("QEMU exited with status %d: %s", WEXITSTATUS(status), words)};
 	shutdown_reason(ex->qemu.qmp, reason, sizeof(reason));
 	if (!strcmp(reason, "guest-shutdown"))
-		return (struct fate){ SAMPLE_FAILED, xstrdup("the guest was powered off from inside") };
+		return (struct fate){
+			SAMPLE_FAILED, xstrdup("the guest was powered off from inside")};
 	if (!strcmp(reason, "guest-reset"))
-		return (struct fate){ SAMPLE_OOPS,
-			xstrdup("the guest was reset without a word on its console (a triple fault, or a reboot from inside)") };
-	return (struct fate){ SAMPLE_FAILED,
-		xasprintf("QEMU ended%s%s", *reason ? ": " : " without a reason", reason) };
+		return (struct fate){
+			SAMPLE_OOPS, xstrdup("the guest was reset without a word on its console (a "
+					     "triple fault, or a reboot from inside)")};
+	return (struct fate){SAMPLE_FAILED,
+		xasprintf("QEMU ended%s%s", *reason ? ": " : " without a reason", reason)};
 }
 
 /*
- * Why the wait for the agent ended as @end with the words @why. QEMU is dead afterwards. The kernel's own
- * complaint goes before anything that followed from it.
+ * Why the wait for the agent ended as @end with the words @why. QEMU is dead afterwards. The
+ * kernel's own complaint goes before anything that followed from it.
  */
 static struct fate fate_of(struct executor *ex, enum link_end end, const struct error *why)
 {
@@ -119,8 +123,8 @@ static struct fate fate_of(struct executor *ex, enum link_end end, const struct 
 	} else if (exited) {
 		fate = fate_of_exit(ex);
 	} else {
-		fate.status = end == LINK_SILENT || end == LINK_OVERDUE ? SAMPLE_HANG :
-									  SAMPLE_FAILED;
+		fate.status =
+			end == LINK_SILENT || end == LINK_OVERDUE ? SAMPLE_HANG : SAMPLE_FAILED;
 		fate.reason = xstrdup(why->text);
 	}
 	qemu_stop(&ex->qemu);
@@ -160,7 +164,8 @@ static int boot_failed(struct executor *ex, enum link_end end, struct error *err
 	return -1;
 }
 
-/* The guest must be what was asked for: a machine that differs in silence measures something else. */
+/* The guest must be what was asked for: a machine that differs in silence measures something else.
+ */
 static int check_machine(const struct machine *m, const json_t *env, struct error *err)
 {
 	long long cpus = json_integer_value(json_object_get(env, "cpus"));
@@ -168,7 +173,8 @@ static int check_machine(const struct machine *m, const json_t *env, struct erro
 
 	if (cpus != m->cpus || nodes != m->nodes)
 		return error_set(err, KAB_ENVIRONMENT,
-			"asked for %u CPUs on %u nodes, the guest has %lld on %lld (is its kernel built with SMP, NUMA and enough NR_CPUS?)",
+			"asked for %u CPUs on %u nodes, the guest has %lld on %lld (is its kernel "
+			"built with SMP, NUMA and enough NR_CPUS?)",
 			m->cpus, m->nodes, cpus, nodes);
 	return 0;
 }
@@ -194,8 +200,8 @@ static void complete_env(struct executor *ex, const struct boot_request *req, en
 	json_object_set_new(env, "memory_bytes", json_integer(req->machine->memory));
 	json_object_set_new(env, "accelerator", json_string(qemu_accel_name(accel)));
 	json_object_set_new(env, "qemu_version", json_string(qemu_version(NULL)));
-	json_object_set_new(env, "qemu_to_ready_ms",
-		json_integer((now_ns() - ex->qemu.started_ns) / 1000000));
+	json_object_set_new(
+		env, "qemu_to_ready_ms", json_integer((now_ns() - ex->qemu.started_ns) / 1000000));
 	if (req->need_root)
 		json_object_set_new(env, "share", json_string(req->share ? req->share : "/"));
 	/* A complaint before the first job is no sample's fault, but nobody should miss it. */
@@ -220,7 +226,8 @@ static void write_boot_json(const struct executor *ex, const char *end)
 	json_decref(o);
 }
 
-/* Events are sent once the monitor has been greeted; what it answers is read when the guest is dead. */
+/* Events are sent once the monitor has been greeted; what it answers is read when the guest is
+ * dead. */
 static void greet_monitor(int qmp)
 {
 	static const char hello[] = "{\"execute\": \"qmp_capabilities\"}\n";
@@ -228,6 +235,16 @@ static void greet_monitor(int qmp)
 	/* A QEMU that is gone already is found by whoever waits for the agent. */
 	if (write(qmp, hello, sizeof(hello) - 1) < 0)
 		return;
+}
+
+/* CONFIG_HZ of the kernel built in @dir; 0: there is no configuration to read. */
+static unsigned kernel_hz(const char *dir)
+{
+	__free_char char *path = dir ? xasprintf("%s/config", dir) : NULL;
+	__free_char char *text = path ? file_read(path, NULL, NULL) : NULL;
+	const char *line = text ? strstr(text, "\nCONFIG_HZ=") : NULL;
+
+	return line ? strtoul(line + strlen("\nCONFIG_HZ="), NULL, 10) : 0;
 }
 
 static int start(struct executor *ex, const struct boot_request *req, enum qemu_accel accel,
@@ -239,12 +256,13 @@ static int start(struct executor *ex, const struct boot_request *req, enum qemu_
 		.cpus = req->machine->cpus,
 		.nodes = req->machine->nodes,
 		.memory = req->machine->memory,
+		.hz = kernel_hz(req->kernel_dir),
 		.kernel = req->kernel,
 		.initrd = initrd,
 		.cmdline = req->arm && req->arm->cmdline ? req->arm->cmdline : "",
-		.share = !req->need_root ? NULL :
-			 req->share	 ? req->share :
-					   "/",
+		.share = !req->need_root ? NULL
+			 : req->share	 ? req->share
+					 : "/",
 		.console = ex->console.path,
 		.log = ex->log,
 	};
@@ -270,8 +288,8 @@ static void free_executor(struct executor *ex)
 	free(ex);
 }
 
-struct executor *guestvm_boot(
-	const struct boot_request *req, const struct guestvm_options *opt, struct error *err)
+struct executor *vm_guest_boot(
+	const struct boot_request *req, const struct vm_guest_options *opt, struct error *err)
 {
 	unsigned slowdown = opt->slowdown ? opt->slowdown : 1;
 	__free_char char *console = xasprintf("%s/console.log", req->dir);
@@ -303,8 +321,8 @@ fail:
 }
 
 /*
- * A job that came back: did the kernel complain meanwhile? Its log has the messages of just this job; the console
- * also what came between two jobs.
+ * A job that came back: did the kernel complain meanwhile? Its log has the messages of just this
+ * job; the console also what came between two jobs.
  */
 static void judge(struct executor *ex, const char *klog, struct job_result *res)
 {
@@ -328,15 +346,15 @@ static void judge(struct executor *ex, const char *klog, struct job_result *res)
 	free(line);
 }
 
-int guestvm_run(
+int vm_guest_run(
 	struct executor *ex, const struct job *job, struct job_result *res, struct error *err)
 {
-	struct error why = { 0 };
+	struct error why = {0};
 	enum link_end end;
 	struct fate fate;
 	char *klog;
 
-	*res = (struct job_result){ 0 };
+	*res = (struct job_result){0};
 	if (ex->lost) {
 		res->status = SAMPLE_FAILED;
 		res->reason = xstrdup("the guest is gone");
@@ -359,12 +377,12 @@ int guestvm_run(
 	return 0;
 }
 
-json_t *guestvm_env(struct executor *ex)
+json_t *vm_guest_env(struct executor *ex)
 {
 	return ex->env;
 }
 
-pid_t guestvm_pid(const struct executor *ex)
+pid_t vm_guest_pid(const struct executor *ex)
 {
 	return ex->qemu.pid;
 }
@@ -380,7 +398,7 @@ static void save_klog(struct executor *ex)
 	free(text);
 }
 
-void guestvm_shutdown(struct executor *ex)
+void vm_guest_shutdown(struct executor *ex)
 {
 	if (!ex)
 		return;

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the executors vm and exact have in common: a guest under QEMU. */
+#ifndef KAB_VM_GUEST_H
+#define KAB_VM_GUEST_H
+
+#include "executor.h"
+#include "qemu.h"
+
+struct vm_guest_options {
+	enum qemu_accel accel;
+	unsigned slowdown; /* how many times longer than usual things may take; 0 is 1 */
+	unsigned ready_s;  /* limit of the boot; 0: the usual */
+};
+
+/*
+ * Boots a guest for @req. The rest is as executor_ops says: vm_guest_env() and vm_guest_run() take
+ * what it returns, vm_guest_shutdown() frees it.
+ */
+struct executor *vm_guest_boot(
+	const struct boot_request *req, const struct vm_guest_options *opt, struct error *err);
+int vm_guest_run(
+	struct executor *ex, const struct job *job, struct job_result *res, struct error *err);
+json_t *vm_guest_env(struct executor *ex);
+void vm_guest_shutdown(struct executor *ex);
+/* The QEMU process, for tests that end it from outside. */
+pid_t vm_guest_pid(const struct executor *ex);
+
+#endif

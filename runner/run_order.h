@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which run a command line means: a new one, an unfinished one that goes on, or a finished one that
+ * gets more boots. */
+#ifndef KAB_RUN_ORDER_H
+#define KAB_RUN_ORDER_H
+
+#include <sys/utsname.h>
+
+#include "run.h"
+
+struct run_options {
+	const char *only, *seed, *label, *results;
+	unsigned blocks, more_boots;
+	bool dry_run, fresh, aa, yes;
+	struct cli_common common;
+};
+
+/* Everything one kab run holds. What is borrowed from where is said at each. */
+struct run_order {
+	struct run_options opt;
+	const char *operand; /* a matrix file, a run folder or NULL */
+	char *results;
+	struct matrix *own_matrix;   /* as read from a file */
+	const struct matrix *matrix; /* that, or the store's */
+	struct plan *plan;
+	struct store *store; /* NULL until it is made or found */
+	struct run_arm *arms;
+	json_t *options, *arms_json, *host;
+	const char *label;
+	char release[sizeof(((struct utsname *)0)->release)];
+	struct progress *progress;
+};
+
+/*
+ * From operand and options to everything else: matrix, arms looked up, plan, and the store when the
+ * run exists already (open for writing, but for --dry-run). Says on standard error why an earlier
+ * run of the matrix does not go on. -1 with KAB_USAGE, or KAB_ENVIRONMENT where a run is held by
+ * another process or of other sources; either way run_order_clear() frees.
+ */
+int run_order_settle(struct run_order *o, struct error *err);
+void run_order_clear(struct run_order *o);
+
+#endif

@@ -382,6 +382,7 @@ struct comparison *compare_runs(const struct store *run, const struct store *oth
 	struct tallies base = {}, arm = {};
 	struct row_source src = {
 		.run = run, .other = other, .plan = plan, .base = &base, .arm = &base};
+	const struct sample *samples;
 	size_t n;
 
 	if (!plan || (other && !other_plan) ||
@@ -389,9 +390,11 @@ struct comparison *compare_runs(const struct store *run, const struct store *oth
 		goto fail;
 	src.arms = other ? other_plan->matrix : plan->matrix;
 	src.baseline = c->baseline;
-	tallies_collect(store_samples(run, &n), n, &base);
+	samples = store_samples(run, &n);
+	tallies_collect(samples, n, &base);
 	if (other) {
-		tallies_collect(store_samples(other, &n), n, &arm);
+		samples = store_samples(other, &n);
+		tallies_collect(samples, n, &arm);
 		src.arm = &arm;
 	}
 	compare(c, &src, opt->bh);

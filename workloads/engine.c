@@ -524,17 +524,30 @@ static int setup(struct engine *e)
 
 /*
  * The signals that wake the main process are blocked in it, and in the workers that inherit the
- * mask. SIGCHLD is waited for only where workers are processes: threads of this process may have
- * children of their own.
+ * mask, before anything can fail. A worker that writes to one that is gone gets an error, not
+ * SIGPIPE.
  */
-static void block_signals(struct engine *e)
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/*
+ * SIGCHLD is waited for only where workers are processes: threads of this process may have children
+ * of their own, which must not wake it.
+ */
+static void choose_wakeups(struct engine *e)
 {
 	sigemptyset(&e->wakeups);
 	sigaddset(&e->wakeups, SIGUSR1);
 	if (e->per_process)
 		sigaddset(&e->wakeups, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &e->wakeups, NULL);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 static void sum_up(struct engine *e, struct result *res)
@@ -580,7 +593,7 @@ static int sum_latencies(struct engine *e, struct result *res)
 
 static int run_workload(struct engine *e, struct result *res)
 {
-	block_signals(e);
+	choose_wakeups(e);
 	if (e->per_process ? start_processes(e) : start_threads(e))
 		return -1;
 	if (run_stages(e) || end_workers(e))
@@ -600,7 +613,9 @@ static struct engine *engine_new(const struct workload *w, const struct params *
 	e->params = params;
 	e->main_pid = getpid();
 	e->stages = params_find(params, "warmup")->number ? 2 : 1;
-	e->set_ops = params_find(params, "ops")->number;
+	/* A --duration given goes before a default number of operations. */
+	if (!params_find(params, "duration")->given)
+		e->set_ops = params_find(params, "ops")->number;
 	e->loop = w->verify && params_find(params, "verify")->number ? w->verify : w->run;
 	return e;
 }
@@ -613,6 +628,7 @@ int engine_run(const struct workload *w, const struct params *params, struct res
 
 	if (!e)
 		return error_set(err, STATUS_FAILED, "shared memory: %s", strerror(errno));
+	block_signals();
 	ret = setup(e);
 	if (!ret) {
 		ret = run_workload(e, res);

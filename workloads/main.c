@@ -81,11 +81,12 @@ static int verb_describe(int argc, char **argv, struct error *err)
 
 	argc -= json;
 	argv += json;
-	for (int i = 0; i < argc; i++) {
-		w = workload_find(argv[i], err);
-		if (!w || describe(w, json, i == 0, err))
+	for (int i = 0; i < argc; i++)
+		if (!workload_find(argv[i], err))
 			return -1;
-	}
+	for (int i = 0; i < argc; i++)
+		if (describe(workload_find(argv[i], err), json, i == 0, err))
+			return -1;
 	for (unsigned i = 0; !argc && (w = workload_at(i)); i++)
 		if (describe(w, json, i == 0, err))
 			return -1;

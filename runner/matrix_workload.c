@@ -254,6 +254,25 @@ static int by_key(const void *a, const void *b)
 	return strcmp(((const struct dimension *)a)->key, ((const struct dimension *)b)->key);
 }
 
+static const char *key_text(const struct workload_file *f, size_t i)
+{
+	return (const char *)f->params[i].key->data.scalar.value;
+}
+
+/* A run ends by a number of operations or by a time; kab-workload takes one of them alone. */
+static int check_end(struct schema *s, const struct workload_file *f)
+{
+	bool timed = false;
+
+	for (size_t i = 0; i < f->nparams; i++)
+		timed |= !strcmp(key_text(f, i), "duration");
+	for (size_t i = 0; timed && i < f->nparams; i++)
+		if (!strcmp(key_text(f, i), "ops"))
+			return schema_error(s, f->params[i].key,
+				"both 'ops' and 'duration'; expected one of them");
+	return 0;
+}
+
 static int read_params(struct schema *s, struct workload_file *f, struct workload_spec *w)
 {
 	w->dims = xcalloc(f->nparams, sizeof(*w->dims));
@@ -261,10 +280,12 @@ static int read_params(struct schema *s, struct workload_file *f, struct workloa
 		struct dimension *d = &w->dims[w->ndims++];
 		struct value_walk v = {w, f->params[i].key, d};
 
-		d->key = xstrdup((const char *)f->params[i].key->data.scalar.value);
+		d->key = xstrdup(key_text(f, i));
 		if (schema_items(s, f->params[i].value, "values", add_value, &v))
 			return -1;
 	}
+	if (check_end(s, f))
+		return -1;
 	qsort(w->dims, w->ndims, sizeof(*w->dims), by_key);
 	return 0;
 }

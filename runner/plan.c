@@ -186,7 +186,7 @@ static struct order draw_order(const struct plan *p, size_t machine, unsigned bl
 	for (size_t i = 0; i < p->ncells; i++)
 		if (p->cells[i].machine == machine)
 			cells[n++] = i;
-	for (unsigned round = 0; round < warmup + m->samples; round++)
+	for (unsigned round = 0; n && round < warmup + m->samples; round++)
 		add_round(&o, cells, n, r);
 	o.warmups = warmup * n;
 	free(cells);

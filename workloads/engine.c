@@ -12,6 +12,7 @@
  */
 #include "engine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -102,10 +103,7 @@ static const struct value *value(const struct run *run, const char *name)
 	const struct value *v = params_find(run->engine->params, name);
 
 	/* A name that is in no table is a mistake in the workload's source. */
-	if (!v) {
-		fprintf(stderr, "%s: parameter %s is in no table\n", run->workload->name, name);
-		abort();
-	}
+	assert(v);
 	return v;
 }
 
@@ -217,16 +215,11 @@ static void limit_workers(struct engine *e, enum role role, uint64_t limit)
 			__atomic_store_n(&e->run.worker[i].limit, limit, __ATOMIC_RELAXED);
 }
 
-static void timeval_sub(struct timeval *a, const struct timeval *b)
-{
-	timersub(a, b, a);
-}
-
 /* The fields of *@a that are reported, less those of *@b. */
 static void usage_sub(struct rusage *a, const struct rusage *b)
 {
-	timeval_sub(&a->ru_utime, &b->ru_utime);
-	timeval_sub(&a->ru_stime, &b->ru_stime);
+	timersub(&a->ru_utime, &b->ru_utime, &a->ru_utime);
+	timersub(&a->ru_stime, &b->ru_stime, &a->ru_stime);
 	a->ru_nvcsw -= b->ru_nvcsw;
 	a->ru_nivcsw -= b->ru_nivcsw;
 	a->ru_minflt -= b->ru_minflt;
@@ -485,7 +478,7 @@ static void kill_workers(struct engine *e)
 		waitpid(e->pid[i], NULL, 0);
 }
 
-/* Room for latencies, and what follows from the workers that setup asked for. */
+/* Counts the active workers and, with --latency, gives them room. */
 static int prepare_workers(struct engine *e)
 {
 	const struct value *latency = params_find(e->params, "latency");
@@ -503,7 +496,7 @@ static int prepare_workers(struct engine *e)
 		e->nactive++;
 		run->worker[i].latency = room ? &room[i] : NULL;
 	}
-	return 0;
+	return e->nactive ? 0 : run_fail(run, "setup left no active worker");
 }
 
 static int setup(struct engine *e)

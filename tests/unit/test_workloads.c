@@ -275,6 +275,27 @@ static void test_ops_are_exact_and_shared_out(void **state)
 	}
 }
 
+/* They never end by themselves, and are told to in either way of ending a run. */
+static void test_bystanders_run_uncounted_until_the_workers_end(void **state)
+{
+	static const char *const commands[] = {
+		"run null --ops 30000000 --workers 2 --bystanders 2",
+		"run null --duration 100ms --workers 2 --bystanders 2 --warmup 20ms --mode process",
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
+		json_t *r = workload_result(commands[i]);
+		json_t *workers = json_object_get(r, "workers");
+
+		assert_int_equal(json_array_size(workers), 2);
+		assert_int_equal(json_uint_of(r, "ops"),
+			json_integer_value(json_array_get(workers, 0)) +
+				json_integer_value(json_array_get(workers, 1)));
+		json_decref(r);
+	}
+}
+
 static void test_warmup_takes_its_time_and_counts_for_nothing(void **state)
 {
 	uint64_t begin = now_ns_monotonic(), wall;
@@ -445,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_a_run_reports_parameters_as_strings_and_sums_that_agree),
 		cmocka_unit_test(test_params_name_what_ended_the_run),
 		cmocka_unit_test(test_ops_are_exact_and_shared_out),
+		cmocka_unit_test(test_bystanders_run_uncounted_until_the_workers_end),
 		cmocka_unit_test(test_warmup_takes_its_time_and_counts_for_nothing),
 		cmocka_unit_test(test_latencies_add_up),
 		cmocka_unit_test(test_null_costs_less_than_a_clock_read),

@@ -71,8 +71,7 @@ static int try_boot(const char *kernel, struct kvm_probe *p, struct error *err)
 
 	p->works = ex != NULL;
 	p->settled = p->works;
-	/* The reason names a console that is about to go, and quotes it: the first line is what
-	 * matters. */
+	/* The rest of the text is about a console that is about to go. */
 	if (!ex)
 		snprintf(p->reason, sizeof(p->reason), "%.*s", (int)strcspn(why.text, "\n"),
 			why.text);

@@ -32,10 +32,12 @@ static const struct {
 	[QEMU_KVM] = {"kvm", "kvm", "max", ""},
 	/*
 	 * Guest time is the number of instructions executed (shift=0: one a nanosecond), and
-	 * nothing in the guest may draw on the host: not its clock, not its random numbers.
+	 * nothing in the guest may draw on the host: not its clock, not its random numbers. The
+	 * local APIC's timer would be calibrated in a loop of instructions that TCG is slowest at
+	 * (9 s of it); one CPU has no need of that timer.
 	 */
 	[QEMU_ICOUNT] = {"tcg-icount", "tcg,thread=single", "max,la57=off,-rdrand,-rdseed",
-		" tsc=reliable no_timer_check nokaslr norandmaps"},
+		" tsc=reliable no_timer_check nolapic_timer nokaslr norandmaps"},
 };
 
 const char *qemu_accel_name(enum qemu_accel accel)

@@ -148,20 +148,21 @@ static char *console_tail(const struct executor *ex)
 	return xasprintf("the console ends with:\n%s", from ? from + 1 : text);
 }
 
-static int boot_failed(struct executor *ex, enum link_end end, struct error *err)
+/* Fills in @err, whose first line is what the guest died of. */
+static void boot_failed(
+	struct executor *ex, const char *kernel, enum link_end end, struct error *err)
 {
 	struct fate fate;
 	char *tail;
 
 	if (end == LINK_INTERRUPTED)
-		return -1;
+		return;
 	fate = fate_of(ex, end, err);
 	tail = console_tail(ex);
-	error_set(err, KAB_ENVIRONMENT, "the guest did not boot: %s (%s)\n%s", fate.reason,
-		ex->console.path, tail);
+	error_set(err, KAB_ENVIRONMENT, "the guest did not boot: %s\nkernel %s, console %s\n%s",
+		fate.reason, kernel, ex->console.path, tail);
 	free(fate.reason);
 	free(tail);
-	return -1;
 }
 
 /* The guest must be what was asked for: a machine that differs in silence measures something else.
@@ -307,7 +308,7 @@ struct executor *vm_guest_boot(
 		goto fail;
 	end = link_ready(&ex->link, &ex->env, err);
 	if (end != LINK_OK) {
-		boot_failed(ex, end, err);
+		boot_failed(ex, req->kernel, end, err);
 		goto fail;
 	}
 	complete_env(ex, req, opt->accel);

@@ -132,12 +132,12 @@ static char *check_duration(const json_t *param, const char *value)
 
 static char *check_choice(const json_t *param, const char *value)
 {
+	const json_t *choices = json_object_get(param, "choices"), *choice;
 	struct buf all = {0};
-	const json_t *choice;
 	size_t i;
 
 	buf_addstr(&all, "one of");
-	json_array_foreach (json_object_get(param, "choices"), i, choice) {
+	json_array_foreach (choices, i, choice) {
 		if (!strcmp(json_string_value(choice) ?: "", value)) {
 			buf_free(&all);
 			return NULL;

@@ -6,10 +6,10 @@
 #include "observer.h"
 
 /*
- * Deltas of TLB, RES, CAL and LOC over the CPUs in both captures: {tlb_shootdowns, ...}, and metrics of them an operation.
- * See struct observer.
+ * Deltas of TLB, RES, CAL and LOC over the CPUs in both captures: {tlb_shootdowns, ...}, and
+ * metrics of them an operation. See struct observer.
  */
-json_t *interrupts_figures(const char *file, const char *before, const char *after, struct sample *s,
-			   struct error *err);
+json_t *interrupts_figures(const char *file, const char *before, const char *after,
+	struct sample *s, struct error *err);
 
 #endif

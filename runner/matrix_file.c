@@ -160,7 +160,7 @@ static int read_executor(struct schema *s, yaml_node_t *node, struct matrix *m)
 	struct executor_file f = {.memory = DEFAULT_MEMORY};
 
 	if (!node)
-		return expand_machines(s, NULL, m, &f);
+		return expand_machines(s, schema_root(s), m, &f);
 	if (schema_pairs(s, node, "an executor", read_executor_kind, m))
 		return -1;
 	if (!m->nmachines)

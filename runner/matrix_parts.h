@@ -29,11 +29,11 @@ int matrix_read_workloads(struct schema *s, yaml_node_t *node, struct matrix *m)
 int matrix_read_arms(struct schema *s, yaml_node_t *node, struct matrix *m);
 
 /*
- * Checks the parameter @key = @value of the own workload @w against the catalogue; 0 when there is none. The
- * nodes are where a mistake is reported.
+ * Checks the parameter @key = @value of the own workload @w against the catalogue; 0 when there is
+ * none. The nodes are where a mistake is reported.
  */
 int matrix_check_param(struct schema *s, const struct workload_spec *w, const yaml_node_t *key,
-		       const yaml_node_t *value);
+	const yaml_node_t *value);
 /* The first workload called @name, or NULL. */
 const struct workload_spec *matrix_workload(const struct matrix *m, const char *name);
 

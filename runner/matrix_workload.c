@@ -26,7 +26,8 @@ int matrix_check_param(struct schema *s, const struct workload_spec *w, const ya
 	const struct matrix_file *file = s->context;
 	const char *name = (const char *)key->data.scalar.value;
 	const json_t *workload = catalog_workload(file->catalog, w->name);
-	const json_t *param = catalog_param(workload, name), *other;
+	const json_t *params = json_object_get(workload, "params"), *other;
+	const json_t *param = catalog_param(workload, name);
 	struct suggestion g = {.word = name};
 	__free_char char *what = xasprintf("unknown parameter of workload '%s'", w->name);
 	__free_char char *want = NULL;
@@ -35,8 +36,9 @@ int matrix_check_param(struct schema *s, const struct workload_spec *w, const ya
 	if (!file->catalog)
 		return 0;
 	if (!param) {
-		json_array_foreach (json_object_get(workload, "params"), i, other)
+		json_array_foreach (params, i, other) {
 			suggestion_offer(&g, json_string_value(json_object_get(other, "name")));
+		}
 		return suggestion_error(s, key, what, &g);
 	}
 	want = catalog_check(param, (const char *)value->data.scalar.value);
@@ -302,8 +304,9 @@ static int check_own(struct schema *s, const struct workload_file *f, const stru
 			s, f->figure, "a figure is read off a 'command', which is missing here");
 	if (!file->catalog || catalog_workload(file->catalog, w->name))
 		return 0;
-	json_array_foreach (file->catalog, i, own)
+	json_array_foreach (file->catalog, i, own) {
 		suggestion_offer(&g, json_string_value(json_object_get(own, "name")));
+	}
 	return suggestion_error(
 		s, f->name, "unknown workload (other programs need a 'command')", &g);
 }

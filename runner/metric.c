@@ -62,10 +62,15 @@ static const struct metric table[] = {
 	NEUTRAL("cycles_per_op", "1/op", "cycles an operation"),
 	{"fairness", "share", "slowest worker's share of the fastest's work", BETTER_MORE,
 		SCALE_DIFFERENCE, false},
+	PATCHED_ONLY("vcpu_no_atomic_share", "share", "vcpu id: kept or passed on without an atomic operation"),
 	PATCHED_ONLY("vcpu_single_thread_share", "share", "vcpu id: single-threaded"),
-	PATCHED_ONLY("vcpu_transfer_share", "share", "vcpu id: handed over at a switch"),
-	PATCHED_ONLY("vcpu_hit_share", "share", "vcpu id: the id of last time"),
-	PATCHED_ONLY("vcpu_steal_share", "share", "vcpu id: taken from another CPU"),
+	PATCHED_ONLY("vcpu_thread_transfer_share", "share", "vcpu id: passed between threads"),
+	PATCHED_ONLY("vcpu_cache_hit_share", "share", "vcpu id: runqueue cache hit"),
+	PATCHED_ONLY("vcpu_cache_evict_share", "share", "vcpu id: runqueue cache eviction"),
+	PATCHED_ONLY("vcpu_cache_discard_share", "share", "vcpu id: runqueue cache discard"),
+	PATCHED_ONLY("vcpu_allocate_share", "share", "vcpu id: allocation"),
+	PATCHED_ONLY("vcpu_release_mm_share", "share", "vcpu id: given up with the mm"),
+	PATCHED_ONLY("vcpu_migrate_share", "share", "vcpu id: given up at a migration"),
 };
 
 /* Unit -> the smallest difference that means anything; see metric_floor(). */

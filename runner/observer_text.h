@@ -10,11 +10,12 @@
 
 /* A walk over the lines of a capture. */
 struct text_lines {
-	const char *file, *which; /* "interrupts", "before": in messages "interrupts.before:12: ..." */
-	const char *next;	  /* start of the next line */
-	unsigned number;	  /* of the current line, from 1 */
-	char *line;		  /* copy of the current line, owned */
-	bool torn;		  /* the last line had no newline */
+	const char *file,
+		*which;	  /* "interrupts", "before": in messages "interrupts.before:12: ..." */
+	const char *next; /* start of the next line */
+	unsigned number;  /* of the current line, from 1 */
+	char *line;	  /* copy of the current line, owned */
+	bool torn;	  /* the last line had no newline */
 };
 /* @text is borrowed. text_close() frees. */
 struct text_lines text_open(const char *file, const char *which, const char *text);

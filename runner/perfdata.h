@@ -6,11 +6,12 @@
 #include "observer.h"
 
 /*
- * {event: value}, the unit joined to the event's name where perf gives one ("task-clock_msec"). What perf could not count
- * stays as a string that says why ("not supported"). Sets instructions_per_op and cycles_per_op where they were
- * counted. @before is not used; @after is perf's output. See struct observer.
+ * {event: value}, the unit joined to the event's name where perf gives one ("task-clock_msec").
+ * What perf could not count stays as a string that says why ("not supported"). Sets
+ * instructions_per_op and cycles_per_op where they were counted. @before is not used; @after is
+ * perf's output. See struct observer.
  */
 json_t *perfdata_figures(const char *file, const char *before, const char *after, struct sample *s,
-			 struct error *err);
+	struct error *err);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * /proc/schedstat (Documentation/scheduler/sched-stats.rst, and kernel/sched/stats.c, which decides): one capture, and
- * the difference of two. Formats are tables by version and number of columns; nothing else is read.
+ * /proc/schedstat (Documentation/scheduler/sched-stats.rst, and kernel/sched/stats.c, which
+ * decides): one capture, and the difference of two. Formats are tables by version and number of
+ * columns; nothing else is read.
  */
 #ifndef KAB_SCHEDSTAT_H
 #define KAB_SCHEDSTAT_H
@@ -14,12 +15,12 @@
 
 #include "error.h"
 
-#define SCHEDSTAT_CPU_COLUMNS 21   /* 9, or 21 with the counters of virtual CPU ids */
+#define SCHEDSTAT_CPU_COLUMNS 21    /* 9, or 21 with the counters of virtual CPU ids */
 #define SCHEDSTAT_DOMAIN_COLUMNS 45 /* 36 in versions 15 and 16, 45 in 17 */
 #define SCHEDSTAT_MAX_CPUS 8192
 
 struct schedstat_domain {
-	const char *label; /* "MC ffff": name (version 17) and CPU mask as printed, in the capture's text */
+	const char *label; /* "MC ffff": name (version 17) and CPU mask, in the capture's text */
 	unsigned label_len;
 	uint32_t value[SCHEDSTAT_DOMAIN_COLUMNS];
 };
@@ -43,8 +44,8 @@ struct schedstat {
 };
 
 /*
- * Parses @text, which must outlive @s; schedstat_clear() frees. -1 with KAB_USAGE and "@file:line: reason" for
- * anything that is not a whole capture of a known format.
+ * Parses @text, which must outlive @s; schedstat_clear() frees. -1 with KAB_USAGE and "@file:line:
+ * reason" for anything that is not a whole capture of a known format.
  */
 int schedstat_parse(const char *file, const char *text, struct schedstat *s, struct error *err);
 void schedstat_clear(struct schedstat *s);
@@ -65,11 +66,11 @@ struct schedstat_delta {
 };
 
 /*
- * @after - @before. 32-bit counters wrap, 64-bit ones never do: one that is smaller in @after, two formats, or
- * no common CPU are errors (KAB_USAGE). schedstat_delta_clear() frees.
+ * @after - @before. 32-bit counters wrap, 64-bit ones never do: one that is smaller in @after, two
+ * formats, or no common CPU are errors (KAB_USAGE). schedstat_delta_clear() frees.
  */
-int schedstat_subtract(const struct schedstat *before, const struct schedstat *after, struct schedstat_delta *d,
-		       struct error *err);
+int schedstat_subtract(const struct schedstat *before, const struct schedstat *after,
+	struct schedstat_delta *d, struct error *err);
 void schedstat_delta_clear(struct schedstat_delta *d);
 
 unsigned schedstat_version(const struct schedstat_format *f);
@@ -81,8 +82,8 @@ const char *schedstat_domain_column(const struct schedstat_format *f, size_t i);
 uint64_t schedstat_sum(const struct schedstat_delta *d, const char *name);
 
 /*
- * The eight ways in which a task gets, keeps and loses a virtual CPU id. Shares are of their sum; the first
- * SCHEDSTAT_VCPU_NO_ATOMIC of them cost no atomic operation.
+ * The eight ways in which a task gets, keeps and loses a virtual CPU id. Shares are of their sum;
+ * the first SCHEDSTAT_VCPU_NO_ATOMIC of them cost no atomic operation.
  */
 #define SCHEDSTAT_VCPU_EVENTS 8
 #define SCHEDSTAT_VCPU_NO_ATOMIC 3
@@ -92,19 +93,21 @@ struct schedstat_share {
 	double share;	     /* 0 to 1 */
 };
 /* 0; -1 when the captures have no such counters or none of them moved. */
-int schedstat_shares(const struct schedstat_delta *d, struct schedstat_share out[SCHEDSTAT_VCPU_EVENTS]);
+int schedstat_shares(
+	const struct schedstat_delta *d, struct schedstat_share out[SCHEDSTAT_VCPU_EVENTS]);
 
 /*
- * True when the counters that need "schedstats=enable" on the kernel's command line stood still while tasks ran: then only
- * rq_cpu_time, run_delay and pcount mean anything.
+ * True when the counters that need "schedstats=enable" on the kernel's command line stood still
+ * while tasks ran: then only rq_cpu_time, run_delay and pcount mean anything.
  */
 bool schedstat_is_off(const struct schedstat_delta *d);
 
 /* Sets each column of a cpu line in @o by its name. */
 void schedstat_columns_to_json(json_t *o, const uint64_t *value, size_t ncolumns);
 /*
- * {version, jiffies, cpus, <column>: sum, ..., domains: [{<column>: sum} by level]}, and where they apply only_before and
- * only_after [cpu], domains_changed, off (in words). Counters of domains that stood still are left out.
+ * {version, jiffies, cpus, <column>: sum, ..., domains: [{<column>: sum} by level]}, and where they
+ * apply only_before and only_after [cpu], domains_changed, off (in words). Counters of domains that
+ * stood still are left out.
  */
 json_t *schedstat_to_json(const struct schedstat_delta *d);
 

@@ -21,7 +21,8 @@ struct schedstat_column {
 /* A cpu line is a prefix of this, the same in all versions. */
 extern const struct schedstat_column schedstat_cpu_columns[SCHEDSTAT_CPU_COLUMNS];
 
-/* A domain line: counters for each kind of idleness in turn, then those of the domain. All are 32 bits wide. */
+/* A domain line: counters for each kind of idleness in turn, then those of the domain. All are 32
+ * bits wide. */
 struct schedstat_format {
 	unsigned version;
 	bool named; /* the domain's name stands before its CPU mask */

@@ -36,6 +36,20 @@ static const struct observer *find(const char *name)
 	return NULL;
 }
 
+/* Every figure has its unit and direction in the table of metrics. */
+static void expect_known_metrics(const struct sample *s)
+{
+	size_t n, j;
+	const struct metric *table = metric_table(&n);
+
+	for (size_t i = 0; i < s->nmetrics; i++) {
+		for (j = 0; j < n && strcmp(table[j].name, s->metrics[i].name); j++)
+			;
+		if (j == n)
+			fail_msg("%s is no metric of the table", s->metrics[i].name);
+	}
+}
+
 /* Figures of texts that are well-formed. */
 static json_t *figures(
 	const char *observer, const char *before, const char *after, struct sample *s)
@@ -46,6 +60,7 @@ static json_t *figures(
 
 	if (!json)
 		fail_msg("%s", err.text);
+	expect_known_metrics(s);
 	return json;
 }
 

@@ -6,8 +6,8 @@
 #include "observer.h"
 
 /*
- * Deltas of event counters by name (those that moved), and metrics page_faults_per_op and
- * major_faults_per_op. Gauges such as nr_free_pages are left out. See struct observer.
+ * Deltas of event counters by name (those that moved), and the metric page_faults_per_op. Gauges
+ * such as nr_free_pages are left out. See struct observer.
  */
 json_t *vmstat_figures(const char *file, const char *before, const char *after, struct sample *s,
 	struct error *err);

@@ -275,7 +275,7 @@ static void test_vmstat(void **state)
 	assert_null(json_object_get(o, "nr_free_pages")); /* a gauge */
 	assert_null(json_object_get(o, "pgmajfault"));	  /* did not move */
 	expect_metric(&s, "page_faults_per_op", 621 / 300.0);
-	expect_metric(&s, "major_faults_per_op", 0);
+	assert_int_equal(s.nmetrics, 1); /* the rest is the workload's own to tell */
 	json_decref(o);
 	sample_clear(&s);
 }

@@ -219,7 +219,8 @@ int main(void)
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	setenv("HOME", "/tmp", 1);
 	setenv("LC_ALL", "C", 1);
-	/* Else jansson reads /dev/urandom, which takes a second of a guest without a source of randomness. */
+	/* Else jansson reads /dev/urandom, which takes a second of a guest without a source of
+	 * randomness. */
 	json_object_seed(1);
 	if (guest_run(&err))
 		console_say(&err);

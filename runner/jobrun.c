@@ -338,7 +338,10 @@ static char *take_perf(const struct run *r)
 
 static char *take_text(struct buf *b)
 {
-	return b->data ? b->data : xstrdup("");
+	char *text = proto_clean(b->data, b->len);
+
+	buf_free(b);
+	return text;
 }
 
 void jobrun(const struct job *job, const struct jobrun_place *place, jobrun_beat *beat, void *arg,

@@ -160,11 +160,10 @@ static size_t utf8_length(const unsigned char *s, size_t len)
 	return 0;
 }
 
-json_t *proto_text(const char *data, size_t len)
+char *proto_clean(const char *data, size_t len)
 {
 	struct buf b = {0};
 	size_t i = 0, good = 0;
-	json_t *s;
 
 	while (i < len) {
 		size_t n = utf8_length((const unsigned char *)data + i, len - i);
@@ -176,11 +175,16 @@ json_t *proto_text(const char *data, size_t len)
 		}
 		i += n ? n : 1;
 	}
-	if (!good)
-		return json_stringn_nocheck(data ? data : "", len);
 	buf_add(&b, data + good, len - good);
-	s = json_stringn_nocheck(b.data, b.len);
-	buf_free(&b);
+	return b.data;
+}
+
+json_t *proto_text(const char *data, size_t len)
+{
+	char *clean = proto_clean(data, len);
+	json_t *s = json_string_nocheck(clean);
+
+	free(clean);
 	return s;
 }
 

@@ -58,9 +58,9 @@ int proto_send(int fd, const json_t *msg, int timeout_ms, struct error *err);
 
 /* "type" of a message; never NULL for one that proto_receive() returned. */
 const char *proto_type(const json_t *msg);
-/*
- * A JSON string of any bytes: what is not UTF-8, and NUL, becomes U+FFFD. New reference.
- */
+/* Any bytes as text: what is not UTF-8, and NUL, becomes U+FFFD. Caller frees. */
+char *proto_clean(const char *data, size_t len);
+/* The same as a JSON string, new reference. */
 json_t *proto_text(const char *data, size_t len);
 
 /* A job and its result as messages, and back. New references. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -234,8 +235,7 @@ static void greet_monitor(int qmp)
 	static const char hello[] = "{\"execute\": \"qmp_capabilities\"}\n";
 
 	/* A QEMU that is gone already is found by whoever waits for the agent. */
-	if (write(qmp, hello, sizeof(hello) - 1) < 0)
-		return;
+	send(qmp, hello, sizeof(hello) - 1, MSG_NOSIGNAL);
 }
 
 /* CONFIG_HZ of the kernel built in @dir; 0: there is no configuration to read. */

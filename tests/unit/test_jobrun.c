@@ -185,6 +185,16 @@ static void test_large_output_is_whole(void **state)
 	job_result_clear(&res);
 }
 
+static void test_output_that_is_no_text(void **state)
+{
+	struct job_result res = run_shell("printf 'a\\377'; head -c 1 /dev/zero; printf b", 10);
+
+	(void)state;
+	assert_string_equal(res.out, "a\xef\xbf\xbd\xef\xbf\xbd"
+				     "b");
+	job_result_clear(&res);
+}
+
 static void test_heartbeat(void **state)
 {
 	const char *const argv[] = {"sleep", "2.5", NULL};
@@ -253,6 +263,7 @@ int main(void)
 		cmocka_unit_test(test_stragglers_die_with_the_job),
 		cmocka_unit_test(test_too_much_output),
 		cmocka_unit_test(test_large_output_is_whole),
+		cmocka_unit_test(test_output_that_is_no_text),
 		cmocka_unit_test(test_heartbeat),
 		cmocka_unit_test(test_no_shared_root),
 		cmocka_unit_test(test_perf_stat),

@@ -241,7 +241,8 @@ static void put_counts(struct table *t)
 		c->blocks, c->paired ? c->blocks == 1 ? "block" : "blocks" : "boots a side", c->ok,
 		c->warmups, c->failed, c->skipped, c->outliers);
 	if (hidden)
-		buf_addf(&t->out, "%zu more rows of secondary metrics: -v\n", hidden);
+		buf_addf(&t->out, "%zu more row%s of secondary metrics: -v\n", hidden,
+			hidden == 1 ? "" : "s");
 }
 
 static void put_controls(struct table *t)

@@ -41,6 +41,11 @@ static bool applies(const struct synth_rule *r, const struct sample *smp)
 	       (!r->to_block || smp->block < r->to_block);
 }
 
+static double warmup_factor(const struct maker *m, const struct sample *smp)
+{
+	return smp->warmup && m->s->warmup_factor != 0 ? m->s->warmup_factor : 1;
+}
+
 static void follow(const struct maker *m, size_t rule, size_t cell, struct sample *smp)
 {
 	const struct synth_rule *r = &m->s->rules[rule];
@@ -56,10 +61,11 @@ static void follow(const struct maker *m, size_t rule, size_t cell, struct sampl
 	}
 	/* A count that never varies stays what it is. */
 	if (r->metric && r->boot_sd == 0 && r->sample_sd == 0 && r->slope == 0)
-		sample_set_metric(smp, r->metric, r->mean);
+		sample_set_metric(smp, r->metric, r->mean * warmup_factor(m, smp));
 	else if (r->metric)
 		sample_set_metric(smp, r->metric,
-			r->mean * exp(m->drift + shift + noise + r->slope * m->turn[cell]));
+			warmup_factor(m, smp) * r->mean *
+				exp(m->drift + shift + noise + r->slope * m->turn[cell]));
 }
 
 static void add_sample(struct maker *m, const struct plan_boot *b, const struct plan_sample *ps)

@@ -27,6 +27,7 @@ struct synth {
 	const char *host; /* run.json's "env"; NULL: none */
 	bool aa, unfinished;
 	unsigned life; /* of boot 1 */
+	double warmup_factor; /* values of warm-ups are this times a sample's; 0: 1 */
 	uint64_t seed;
 };
 

@@ -63,8 +63,8 @@ static void add_record(struct buf *b, const char *record)
 		(int)strcspn(text, "\n"), text);
 }
 
-/* What the kernel complained of since klog_mark(), as text; NULL: nothing. Caller frees. */
-static char *klog_since(int kmsg)
+/* What the kernel complained of since the last call, as text; NULL: nothing. Caller frees. */
+static char *klog_new(int kmsg)
 {
 	char record[KMSG_RECORD_MAX + 1];
 	struct buf b = {0};
@@ -80,13 +80,10 @@ static char *klog_since(int kmsg)
 		record[n] = '\0';
 		add_record(&b, record);
 	}
-	return b.data;
-}
-
-static void klog_mark(int kmsg)
-{
-	if (kmsg >= 0)
+	/* What is beyond the limit is no later sample's fault. */
+	if (b.len >= KLOG_MAX)
 		lseek(kmsg, 0, SEEK_END);
+	return b.data;
 }
 
 /* The whole kernel log. */
@@ -109,11 +106,10 @@ static int serve_job(struct agent *a, const json_t *msg, struct error *err)
 	if (proto_parse_job(msg, &pj, err))
 		return -1;
 	a->id = pj.job.id;
-	klog_mark(a->kmsg);
 	jobrun(&pj.job, a->place, beat, a, &res);
 	sample = proto_sample(pj.job.id, &res);
 	job_result_clear(&res);
-	klog = klog_since(a->kmsg);
+	klog = klog_new(a->kmsg);
 	if (klog)
 		json_object_set_new(sample, "klog", proto_text(klog, strlen(klog)));
 	free(klog);
@@ -178,6 +174,8 @@ int agent_serve(int fd, const struct jobrun_place *place, const json_t *env, str
 
 	sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &prio);
 	a.kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (a.kmsg >= 0)
+		lseek(a.kmsg, 0, SEEK_END);
 	ret = send_and_free(&a,
 		json_pack(
 			"{s:s, s:i, s:O}", "type", "ready", "protocol", PROTO_VERSION, "env", env),

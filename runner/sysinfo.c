@@ -37,6 +37,16 @@ static json_t *whole(const char *path, const char *arg)
 	return text ? json_string(text) : NULL;
 }
 
+/* The kernel calls the TSC "tsc-early" for about a second of its life; it is the same clock. */
+static json_t *clocksource(const char *path, const char *arg)
+{
+	json_t *name = whole(path, arg);
+
+	if (name && !strcmp(json_string_value(name), "tsc-early"))
+		json_string_set(name, "tsc");
+	return name;
+}
+
 /* The word in brackets: "always [madvise] never" -> "madvise". */
 static json_t *chosen(const char *path, const char *arg)
 {
@@ -127,7 +137,7 @@ static const struct {
 	{"cpus", "/sys/devices/system/cpu/online", NULL, list_length},
 	{"nodes", "/sys/devices/system/node/online", NULL, list_length},
 	{"clocksource", "/sys/devices/system/clocksource/clocksource0/current_clocksource", NULL,
-		whole},
+		clocksource},
 	{"mitigations", VULNERABILITIES, NULL, mitigations},
 	{"thp", "/sys/kernel/mm/transparent_hugepage/enabled", NULL, chosen},
 	{"governor", "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", NULL, whole},

@@ -2,8 +2,12 @@
 #include "tsc.h"
 
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <x86intrin.h>
+
+#include "util.h"
 
 #define SPAN_NS 20000000
 #define TRIES 32
@@ -37,17 +41,44 @@ static struct reading read_both(void)
 	return best;
 }
 
-unsigned tsc_khz(void)
+static unsigned measure(void)
 {
 	static const struct timespec span = {.tv_nsec = SPAN_NS};
-	static unsigned khz;
 	struct reading a, b;
 
-	if (khz)
-		return khz;
 	a = read_both();
 	nanosleep(&span, NULL);
 	b = read_both();
-	khz = (double)(b.ticks - a.ticks) * 1e6 / (b.ns - a.ns) + 0.5;
+	return (double)(b.ticks - a.ticks) * 1e6 / (b.ns - a.ns) + 0.5;
+}
+
+/* Where the rate is kept while the machine runs; NULL: it does not tell its boots apart. */
+static char *kept_path(void)
+{
+	char *boot = file_read("/proc/sys/kernel/random/boot_id", NULL, NULL), *path = NULL;
+
+	if (boot)
+		path = xasprintf("%s/tsc-%.8s", kab_cache(), boot);
+	free(boot);
+	return path;
+}
+
+unsigned tsc_khz(void)
+{
+	__free_char char *path = kept_path(), *text = NULL;
+	static unsigned khz;
+
+	if (khz)
+		return khz;
+	text = path ? file_read(path, NULL, NULL) : NULL;
+	khz = text ? strtoul(text, NULL, 10) : 0;
+	if (khz)
+		return khz;
+	khz = measure();
+	free(text);
+	text = xasprintf("%u\n", khz);
+	/* One that cannot be kept is measured again next time. */
+	if (path && !dir_make(kab_cache(), NULL))
+		file_write_atomic(path, text, strlen(text), NULL);
 	return khz;
 }

@@ -4,8 +4,10 @@
 #define KAB_TSC_H
 
 /*
- * In kHz, measured once against CLOCK_MONOTONIC_RAW to a few parts in a million. A guest left to
- * itself calibrates against an emulated timer and lands up to 0.1 % off, differently in each boot.
+ * In kHz, measured against CLOCK_MONOTONIC_RAW to a few parts in a million, once in a boot of this
+ * machine: it is kept under the cache folder, so that all guests of a run are told the same. A
+ * guest left to itself calibrates against an emulated timer and lands up to 0.1 % off, differently
+ * in each boot.
  */
 unsigned tsc_khz(void);
 

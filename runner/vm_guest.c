@@ -213,21 +213,6 @@ static void complete_env(struct executor *ex, const struct boot_request *req, en
 	free(report);
 }
 
-/* boot.json: the environment, and how the boot ended once it has. */
-static void write_boot_json(const struct executor *ex, const char *end)
-{
-	__free_char char *path = xasprintf("%s/boot.json", ex->dir);
-	json_t *o = json_pack("{s:O}", "env", ex->env);
-	char *text;
-
-	if (end)
-		json_object_set_new(o, "end", json_string(end));
-	text = json_dumps(o, JSON_INDENT(2) | JSON_SORT_KEYS);
-	file_write_atomic(path, text, strlen(text), NULL);
-	free(text);
-	json_decref(o);
-}
-
 /* Events are sent once the monitor has been greeted; what it answers is read when the guest is
  * dead. */
 static void greet_monitor(int qmp)
@@ -314,7 +299,6 @@ struct executor *vm_guest_boot(
 	complete_env(ex, req, opt->accel);
 	if (check_machine(req->machine, ex->env, err))
 		goto fail;
-	write_boot_json(ex, NULL);
 	return ex;
 fail:
 	free_executor(ex);
@@ -322,22 +306,16 @@ fail:
 }
 
 /*
- * A job that came back: did the kernel complain meanwhile? Its log has the messages of just this
- * job; the console also what came between two jobs.
+ * A job that came back: did the kernel complain since the one before? Its log tells for sure, while
+ * a console may still be at it. What the console says is for guests that died: so far all of it is
+ * known.
  */
 static void judge(struct executor *ex, const char *klog, struct job_result *res)
 {
-	const struct console_pattern *p = NULL, *on_console;
-	char *report = console_take(&ex->console, &on_console), *line = NULL;
+	char *line = NULL;
+	const struct console_pattern *p = klog ? console_find(klog, &line) : NULL;
 
-	if (klog)
-		p = console_find(klog, &line);
-	if (!p && report) {
-		p = on_console;
-		line = report;
-		report = NULL;
-	}
-	free(report);
+	free(console_take(&ex->console, NULL));
 	if (!p)
 		return;
 	free(res->reason);
@@ -374,7 +352,6 @@ int vm_guest_run(
 	res->status = fate.status;
 	res->reason = fate.reason;
 	res->machine_lost = true;
-	write_boot_json(ex, res->reason);
 	return 0;
 }
 
@@ -406,10 +383,7 @@ void vm_guest_shutdown(struct executor *ex)
 	if (ex->qemu.pid && !kab_interrupted) {
 		save_klog(ex);
 		link_poweroff(&ex->link);
-		if (qemu_wait(&ex->qemu, POWEROFF_MS))
-			write_boot_json(ex, "powered off");
-		else
-			write_boot_json(ex, "did not power off, killed");
+		qemu_wait(&ex->qemu, POWEROFF_MS);
 	}
 	free_executor(ex);
 }

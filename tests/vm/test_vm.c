@@ -290,6 +290,13 @@ static void test_host_is_read_only(void **state)
 	expect(*state, "touch /lower/x 2>/dev/null; ls /lower 2>/dev/null | wc -l", "0\n");
 }
 
+/* Words in the kernel's log that a program put there are no words of the kernel. */
+static void test_a_program_that_cries_wolf(void **state)
+{
+	expect(*state, "echo '<1>BUG: unable to handle wolves' > /dev/kmsg; echo end", "end\n");
+	expect(*state, "true", "");
+}
+
 /* A guest with more runnable tasks than CPUs still beats. */
 static void test_heartbeat_under_load(void **state)
 {
@@ -503,8 +510,7 @@ static void test_a_kernel_that_is_none(void **state)
 	(void)state;
 	assert_null(vm_guest_boot(&req, &opt, &err));
 	assert_int_equal(err.status, KAB_ENVIRONMENT);
-	if (!strstr(err.text, "QEMU exited with status 1: ") ||
-		!strstr(err.text, "not-a-kernel"))
+	if (!strstr(err.text, "QEMU exited with status 1: ") || !strstr(err.text, "not-a-kernel"))
 		fail_msg("%s", err.text);
 	expect_no_child();
 }
@@ -659,6 +665,7 @@ int main(void)
 		cmocka_unit_test(test_stragglers_die_with_their_job),
 		cmocka_unit_test(test_output_of_any_size_and_kind),
 		cmocka_unit_test(test_host_is_read_only),
+		cmocka_unit_test(test_a_program_that_cries_wolf),
 	};
 	static const struct CMUnitTest lives[] = {
 		cmocka_unit_test(test_heartbeat_under_load),

@@ -2,8 +2,10 @@
 /*
  * Samples -> verdicts: rows are drafted, counted, estimated, corrected in families, judged.
  *
- * A family is what one correction goes over: primary metrics, all others, and the same of A/A
- * controls apart. Only the first has to do with the exit status.
+ * A family is what one correction goes over: all primary metrics together, and each other metric by
+ * itself, over cells and arms; A/A controls are families apart. Only the first has to do with the
+ * exit status. Were all secondary metrics one family, its hundreds of comparisons would leave none
+ * of them decidable with the blocks that the primary ones need.
  */
 #include "compare.h"
 
@@ -22,7 +24,6 @@
 #define DEFAULT_ALPHA 0.05
 #define DEFAULT_THRESHOLD 0.02
 #define EXACT_THRESHOLD 0.002 /* exact mode repeats within 0.1-0.2 % */
-#define FAMILIES 4
 
 const char *comparison_keep(struct comparison *c, const char *text)
 {
@@ -63,33 +64,50 @@ void comparison_free(struct comparison *c)
 	free(c);
 }
 
-static unsigned family_of(const struct row *r)
+static bool same_family(const struct row *a, const struct row *b)
 {
-	return (r->primary ? 0 : 1) + (r->control ? 2 : 0);
+	if (a->primary != b->primary || a->control != b->control)
+		return false;
+	return a->primary || !strcmp(a->metric.name, b->metric.name);
 }
 
-static void count_families(const struct drafts *d, size_t count[FAMILIES])
+/* Comparisons in the family of the @i-th draft. */
+static size_t family_size(const struct drafts *d, size_t i)
 {
-	memset(count, 0, FAMILIES * sizeof(*count));
+	size_t n = 0;
+
+	for (size_t j = 0; j < d->n; j++)
+		n += d->v[j].testable && same_family(&d->v[i].row, &d->v[j].row);
+	return n;
+}
+
+static void measure_families(struct drafts *d)
+{
 	for (size_t i = 0; i < d->n; i++)
-		count[family_of(&d->v[i].row)] += d->v[i].testable;
+		d->v[i].comparisons = family_size(d, i);
 }
 
-static void estimate(const struct comparison *c, struct drafts *d, const size_t count[FAMILIES])
+static void estimate(const struct comparison *c, struct drafts *d)
 {
 	for (size_t i = 0; i < d->n; i++)
 		if (d->v[i].testable)
-			d->v[i].testable =
-				draft_estimate(c, &d->v[i], count[family_of(&d->v[i].row)]);
+			d->v[i].testable = draft_estimate(c, &d->v[i]);
 }
 
-static void adjust(struct drafts *d, unsigned family, bool bh)
+static bool is_adjusted(const struct draft *d)
+{
+	return !isnan(d->row.p_adj);
+}
+
+/* The family of the @first draft. */
+static void adjust_family(struct drafts *d, size_t first, bool bh)
 {
 	double *p = xcalloc(d->n, sizeof(*p));
 
 	for (size_t i = 0; i < d->n; i++)
-		p[i] = d->v[i].testable && family_of(&d->v[i].row) == family ? d->v[i].row.e.p
-									     : NAN;
+		p[i] = d->v[i].testable && same_family(&d->v[first].row, &d->v[i].row)
+			       ? d->v[i].row.e.p
+			       : NAN;
 	if (bh)
 		stats_bh(p, d->n);
 	else
@@ -100,22 +118,30 @@ static void adjust(struct drafts *d, unsigned family, bool bh)
 	free(p);
 }
 
+static void adjust(struct drafts *d, bool bh)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->v[i].testable && !is_adjusted(&d->v[i]))
+			adjust_family(d, i, bh);
+}
+
+/* For want of a good sample on one side. */
 static void tell_left_out(struct draft *d)
 {
 	char *note = d->row.note;
 
-	d->row.note = xasprintf("%s%s%u block%s left out for want of a good sample on one side",
-		note ? note : "", note ? "; " : "", d->left_out, d->left_out == 1 ? "" : "s");
+	d->row.note = xasprintf("%s%s%u block%s left out", note ? note : "", note ? "; " : "",
+		d->left_out, d->left_out == 1 ? "" : "s");
 	free(note);
 }
 
-static void judge(const struct comparison *c, struct drafts *d, const size_t count[FAMILIES])
+static void judge(const struct comparison *c, struct drafts *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
 		const struct verdict_rule rule = {
 			.alpha = c->alpha,
 			.threshold = c->threshold,
-			.comparisons = count[family_of(&d->v[i].row)],
+			.comparisons = d->v[i].comparisons,
 		};
 
 		if (!d->v[i].testable)
@@ -325,21 +351,33 @@ static struct plan *plan_of(const struct store *run, struct error *err)
 	return plan_make(store_matrix(run), &opt, err);
 }
 
+/* m of the correction that the exit status hangs on; where all arms are controls, theirs. */
+static size_t primary_comparisons(const struct drafts *d)
+{
+	size_t arms = 0, controls = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		const struct row *r = &d->v[i].row;
+
+		arms += d->v[i].testable && r->primary && !r->control;
+		controls += d->v[i].testable && r->primary && r->control;
+	}
+	return arms ? arms : controls;
+}
+
 static void compare(struct comparison *c, const struct row_source *src, bool bh)
 {
-	size_t count[FAMILIES];
 	struct drafts d;
 
 	drafts_make(c, src, &d);
-	count_families(&d, count);
-	estimate(c, &d, count);
-	/* Those that turned out to have no estimate took no part in the correction. */
-	count_families(&d, count);
-	for (unsigned family = 0; family < FAMILIES; family++)
-		adjust(&d, family, bh);
-	judge(c, &d, count);
+	measure_families(&d);
+	estimate(c, &d);
+	/* Those that turned out to have no estimate take no part in the correction. */
+	measure_families(&d);
+	adjust(&d, bh);
+	judge(c, &d);
 	take_rows(c, &d);
-	c->primary_count = count[0] ? count[0] : count[2];
+	c->primary_count = primary_comparisons(&d);
 	free(d.v);
 }
 

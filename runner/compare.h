@@ -26,7 +26,7 @@ struct row {
 	const char *cell; /* id; borrowed from the comparison, as all strings of a row */
 	const char *arm;
 	struct metric metric;
-	bool primary; /* took part in the correction */
+	bool primary; /* corrected over all primary rows; a secondary metric over its own cells and arms */
 	bool control; /* baseline against baseline; corrected apart from the others */
 	enum verdict verdict;
 	struct estimate e; /* its doubles are NAN where nothing was estimated */

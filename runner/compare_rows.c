@@ -351,12 +351,12 @@ static int estimate_unpaired(
 	return ret;
 }
 
-bool draft_estimate(const struct comparison *c, struct draft *d, size_t comparisons)
+bool draft_estimate(const struct comparison *c, struct draft *d)
 {
 	const struct stats_options opt = {
 		.ratio = d->row.metric.scale == SCALE_RATIO,
 		.alpha = c->alpha,
-		.comparisons = comparisons,
+		.comparisons = d->comparisons,
 	};
 	bool local = !strcmp(c->executor, "local");
 	struct estimate e;

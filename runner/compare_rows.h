@@ -20,6 +20,7 @@ struct draft {
 	struct row row; /* note owned by the draft until the row is moved on */
 	const struct tally *base, *arm;
 	bool testable; /* both sides have values of a metric that is tested */
+	size_t comparisons; /* m of the correction it takes part in; the maker leaves it 0 */
 	unsigned left_out; /* blocks that lack a good sample on one side */
 };
 
@@ -35,9 +36,9 @@ struct drafts {
  */
 void drafts_make(struct comparison *c, const struct row_source *src, struct drafts *d);
 /*
- * Estimates a testable draft; @comparisons is the m of its correction. False: it could not be tested after all, and
+ * Estimates a testable draft. False: it could not be tested after all, and
  * the row's verdict and note say why.
  */
-bool draft_estimate(const struct comparison *c, struct draft *d, size_t comparisons);
+bool draft_estimate(const struct comparison *c, struct draft *d);
 
 #endif

@@ -89,6 +89,9 @@ static char *verdict_text(const struct table *t, const struct row *r)
 		return xasprintf("%ssame (%s%s%s%s)%s", control, t->utf8 ? "\u00b1" : "+-", limit,
 			r->note ? "; " : "", r->note ? r->note : "", failures);
 	}
+	/* A skip's note begins with the word. */
+	if (r->verdict == VERDICT_SKIPPED && r->note)
+		return xasprintf("%s%s%s", control, r->note, failures);
 	if (r->verdict == VERDICT_SHOWN)
 		return xasprintf("%s%s%s", control, r->note ? r->note : "not tested", failures);
 	return xasprintf("%s%s%s%s%s%s", control, name, r->note ? " (" : "", r->note ? r->note : "",
@@ -144,6 +147,21 @@ static void measure(struct table *t)
 	}
 }
 
+/* One metric throughout needs no column. */
+static bool one_metric(const struct table *t)
+{
+	const char *first = NULL;
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (!t->lines[i].row)
+			continue;
+		if (first && strcmp(first, t->lines[i].row->metric.name))
+			return false;
+		first = t->lines[i].row->metric.name;
+	}
+	return true;
+}
+
 static void put_column(struct table *t, const struct line *l, int k)
 {
 	int pad = (int)(t->width[k] - columns_of(l->text[k]));
@@ -160,12 +178,15 @@ static void put_column(struct table *t, const struct line *l, int k)
 
 static void put_lines(struct table *t)
 {
+	bool hide_metric = one_metric(t);
+
 	measure(t);
 	for (size_t i = 0; i < t->n; i++) {
 		if (!t->lines[i].row && i)
 			buf_addstr(&t->out, "\n");
 		for (int k = 0; k < COLUMNS; k++) {
-			put_column(t, &t->lines[i], k);
+			if (k != METRIC || !hide_metric)
+				put_column(t, &t->lines[i], k);
 			free(t->lines[i].text[k]);
 		}
 	}
@@ -229,7 +250,7 @@ static void put_counts(struct table *t)
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		if (!count[order[i]])
 			continue;
-		buf_addf(&t->out, "%s%zu %s", separator, count[order[i]], verdict_name(order[i]));
+		buf_addf(&t->out, "%s%s: %zu", separator, verdict_name(order[i]), count[order[i]]);
 		separator = ", ";
 	}
 	buf_addf(&t->out, "%s(%s over %zu comparison%s, alpha %g; same: within %.2g %%)\n",

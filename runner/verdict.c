@@ -106,8 +106,7 @@ static void explain_floor(struct row *r, const struct verdict_rule *rule)
 		r->note = xasprintf("1 %s cannot decide: how boots differ is unknown; %u can",
 			unit_of(r, 1), decide);
 	else
-		r->note = xasprintf("%zu %s cannot decide: the smallest adjusted p they can give "
-				    "is %.2g; %u can",
+		r->note = xasprintf("%zu %s cannot decide (adjusted p >= %.2g); %u can",
 			r->e.blocks, unit_of(r, r->e.blocks),
 			fmin(1, r->e.p_floor * rule->comparisons), decide);
 }
@@ -130,7 +129,7 @@ static void explain_unclear(struct row *r, const struct verdict_rule *rule)
 	}
 	/* There were enough for four times in five, and this was the fifth: a quarter more. */
 	r->more_blocks = see > r->e.blocks ? see - r->e.blocks : (r->e.blocks + 3) / 4;
-	r->note = xasprintf("could have seen %s; %u more %s would settle it", size, r->more_blocks,
+	r->note = xasprintf("could have seen %s; needs %u more %s", size, r->more_blocks,
 		unit_of(r, r->more_blocks));
 }
 

@@ -107,8 +107,9 @@ static void test_table_has_verdicts_and_counts(void **state)
 	expect_line(text, "pipe/mode=process  ops_per_s", "improvement");
 	expect_line(text, "pipe/mode=process  ops_per_s", "+10.");
 	expect_line(text, "pipe/mode=thread   ops_per_s", "same (");
-	expect_line(text, "localcpu", "skipped (skipped on stock: no ");
-	assert_non_null(strstr(text, "1 improvement, 1 same, 1 skipped (Holm over 2 comparisons"));
+	expect_line(text, "localcpu", "  skipped on stock: no ");
+	assert_non_null(
+		strstr(text, "improvement: 1, same: 1, skipped: 1 (Holm over 2 comparisons"));
 	assert_non_null(
 		strstr(text, "10 blocks; samples: 150 compared, 50 warm-up, 0 failed, 40 skipped"));
 	assert_non_null(strstr(text, "warning: No A/A control"));
@@ -153,6 +154,19 @@ static void test_table_is_coloured_on_request(void **state)
 
 	assert_non_null(strstr(text, "\033[32mimprovement\033[0m"));
 	assert_null(strstr(text, "\033[2J"));
+}
+
+static void test_table_names_its_metrics_only_where_there_are_several(void **state)
+{
+	struct world *w = *state;
+	struct comparison primary = *w->c;
+	__free_char char *text = NULL;
+
+	primary.nrows = 3;
+	text = comparison_table(&primary, false, false);
+	assert_null(strstr(text, "ops_per_s"));
+	assert_null(strstr(text, "metric "));
+	expect_line(text, "pipe/mode=process", "improvement");
 }
 
 static void test_table_of_nothing(void **state)
@@ -277,6 +291,7 @@ int main(void)
 		cmocka_unit_test(test_table_keeps_secondary_metrics_back),
 		cmocka_unit_test(test_table_is_ascii_unless_the_locale_is_utf8),
 		cmocka_unit_test(test_table_is_coloured_on_request),
+		cmocka_unit_test(test_table_names_its_metrics_only_where_there_are_several),
 		cmocka_unit_test(test_table_of_nothing),
 		cmocka_unit_test(test_json_is_complete),
 		cmocka_unit_test(test_verb_prints_and_exits_by_verdict),

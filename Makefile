@@ -91,7 +91,7 @@ $(B)/tests/test_%: $(B)/tests/vm/test_%.o $(SUPPORT_OBJ) $(RUNNER_OBJ)
 	$(Q)echo "  LINK    $@"
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ -lcmocka $(HOSTLIBS)
 
-$(B)/bench/%: $(B)/tests/bench/%.o $(SUPPORT_OBJ) $(RUNNER_OBJ)
+$(B)/bench/%: $(B)/tests/bench/%.o $(RUNNER_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(HOSTLIBS)
 

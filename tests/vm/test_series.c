@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The self-tests of every series, in guests: on stock each passes or skips, on "all" each passes, under the debug
+ * kernels each passes without a word from lockdep, KASAN or KCSAN. The kernels are the arms of kernels.yaml;
+ * with KAB_TEST_FULL every mutation of every series is built too, and must make some self-test fail.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "executor.h"
+#include "kernel.h"
+#include "matrix.h"
+#include "util.h"
+
+#define MATRIX "tests/vm/kernels.yaml"
+
+struct results {
+	unsigned passed, failed, skipped;
+	bool oops;
+};
+
+static struct matrix *matrix;
+
+static int read_kernels(void **state)
+{
+	struct error err;
+
+	(void)state;
+	matrix = matrix_read(MATRIX, &err);
+	if (!matrix)
+		print_error("%s\n", err.text);
+	return matrix ? 0 : -1;
+}
+
+static int free_kernels(void **state)
+{
+	(void)state;
+	matrix_free(matrix);
+	return 0;
+}
+
+/* Counts the TAP lines of one self-test program. */
+static void count_tap(const char *name, const char *text, struct results *r)
+{
+	__free_char char *copy = xstrdup(text);
+	char *save = NULL;
+
+	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		bool ok = !strncmp(line, "ok ", 3);
+
+		if (!ok && strncmp(line, "not ok ", 7))
+			continue;
+		if (strstr(line, "# SKIP"))
+			r->skipped++;
+		else if (ok)
+			r->passed++;
+		else
+			r->failed++;
+		if (!ok || strstr(line, "# SKIP"))
+			print_message("# %s: %s\n", name, line);
+	}
+}
+
+static void run_selftest(struct executor *ex, const char *path, struct results *r)
+{
+	const char *const argv[] = { path, NULL };
+	const char *name = strrchr(path, '/') + 1;
+	struct job job = { .id = name, .argv = argv, .host_root = true, .timeout_s = 1500 };
+	struct job_result res = {};
+	struct error err;
+	unsigned failed = r->failed;
+
+	assert_int_equal(vm_executor.run(ex, &job, &res, &err), 0);
+	if (res.out)
+		count_tap(name, res.out, r);
+	if (res.status != SAMPLE_OK) {
+		print_message("# %s: %s: %s\n", name, sample_status_name(res.status),
+			res.reason ? res.reason : "");
+		r->oops |= res.status == SAMPLE_OOPS;
+		r->failed++;
+	} else if (res.exit_status == 4) { /* kselftest's KSFT_SKIP */
+		r->skipped++;
+	} else if (res.exit_status && r->failed == failed) {
+		print_message("# %s: exit status %d: %s\n", name, res.exit_status,
+			res.err_out ? res.err_out : "");
+		r->failed++;
+	}
+	job_result_clear(&res);
+}
+
+static void run_target(struct executor *ex, const char *folder, struct results *r)
+{
+	struct dirent **names;
+	int n = scandir(folder, &names, NULL, alphasort);
+
+	assert_true(n >= 0);
+	for (int i = 0; i < n; i++) {
+		__free_char char *path = xasprintf("%s/%s", folder, names[i]->d_name);
+
+		if (names[i]->d_type == DT_REG && !access(path, X_OK))
+			run_selftest(ex, path, r);
+		free(names[i]);
+	}
+	free(names);
+}
+
+/* Builds @arm's kernel if need be, boots it once and runs every self-test that came with it. */
+static struct results run_arm(const struct arm *arm)
+{
+	struct machine machine = matrix->machines[0];
+	char dir[] = "/tmp/kab-test-XXXXXX";
+	struct boot_request req = { .arm = arm, .machine = &machine, .need_root = true };
+	struct results r = {};
+	struct kernel k = {};
+	struct dirent **names;
+	struct executor *ex;
+	struct error err;
+	int n;
+
+	assert_non_null(mkdtemp(dir));
+	if (kernel_build(arm, &k, NULL, NULL, &err))
+		fail_msg("%s: %s", arm->label, err.text);
+	assert_non_null(k.selftests);
+	req.kernel = k.image;
+	req.kernel_dir = k.dir;
+	req.dir = dir;
+	req.debug_kernel = k.debug;
+	ex = vm_executor.boot(&req, &err);
+	if (!ex)
+		fail_msg("%s: %s", arm->label, err.text);
+	n = scandir(k.selftests, &names, NULL, alphasort);
+	assert_true(n >= 0);
+	for (int i = 0; i < n; i++) {
+		__free_char char *path = xasprintf("%s/%s", k.selftests, names[i]->d_name);
+
+		if (names[i]->d_type == DT_DIR && names[i]->d_name[0] != '.')
+			run_target(ex, path, &r);
+		free(names[i]);
+	}
+	free(names);
+	vm_executor.shutdown(ex);
+	dir_remove(dir, NULL);
+	kernel_clear(&k);
+	print_message("# %s: %u passed, %u failed, %u skipped\n", arm->label, r.passed, r.failed, r.skipped);
+	return r;
+}
+
+static struct results run_label(const char *label)
+{
+	const struct arm *arm = matrix_arm(matrix, label);
+
+	assert_non_null(arm);
+	return run_arm(arm);
+}
+
+/* Stock has the providers but not the features: nothing fails, and what needs a feature skips. */
+static void test_stock(void **state)
+{
+	struct results r = run_label("stock");
+
+	(void)state;
+	assert_int_equal(r.failed, 0);
+	assert_true(r.skipped > 0);
+}
+
+static void passes_everything(const char *label)
+{
+	struct results r = run_label(label);
+
+	assert_int_equal(r.failed, 0);
+	assert_false(r.oops);
+	assert_true(r.passed > 0);
+}
+
+static void test_all(void **state)
+{
+	(void)state;
+	passes_everything("all");
+}
+
+static void test_lockdep_kasan(void **state)
+{
+	(void)state;
+	passes_everything("lockdep-kasan");
+}
+
+static void test_kcsan(void **state)
+{
+	(void)state;
+	passes_everything("kcsan");
+}
+
+static void mutation_fails(const char *series, const char *file)
+{
+	__free_char char *name = xasprintf("%s/%.*s", series, (int)(strlen(file) - strlen(".patch")), file);
+	struct arm arm = *matrix_arm(matrix, "all");
+	struct results r;
+
+	arm.label = name;
+	arm.mutation = name;
+	r = run_arm(&arm);
+	if (!r.failed)
+		fail_msg("mutation %s: no self-test noticed", name);
+}
+
+/* Every patch in a series' mutations/ takes something out that a self-test must miss. */
+static void test_mutations(void **state)
+{
+	__free_char char *root = xasprintf("%s/kernel-patch/series", kab_home());
+	struct dirent **series;
+	int n, seen = 0;
+
+	(void)state;
+	if (!getenv("KAB_TEST_FULL"))
+		skip(); /* a kernel for each: make test-full */
+	n = scandir(root, &series, NULL, alphasort);
+	assert_true(n > 0);
+	for (int i = 0; i < n; i++) {
+		__free_char char *folder = xasprintf("%s/%s/mutations", root, series[i]->d_name);
+		struct dirent **patches;
+		int m = series[i]->d_name[0] == '.' ? -1 : scandir(folder, &patches, NULL, alphasort);
+
+		for (int j = 0; j < m; j++) {
+			const char *dot = strrchr(patches[j]->d_name, '.');
+
+			if (dot && !strcmp(dot, ".patch")) {
+				mutation_fails(series[i]->d_name, patches[j]->d_name);
+				seen++;
+			}
+			free(patches[j]);
+		}
+		if (m >= 0)
+			free(patches);
+		free(series[i]);
+	}
+	free(series);
+	assert_true(seen > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stock),
+		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_lockdep_kasan),
+		cmocka_unit_test(test_kcsan),
+		cmocka_unit_test(test_mutations),
+	};
+
+	return cmocka_run_group_tests_name("series", tests, read_kernels, free_kernels);
+}

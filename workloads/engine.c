@@ -226,16 +226,6 @@ static void usage_sub(struct rusage *a, const struct rusage *b)
 	a->ru_majflt -= b->ru_majflt;
 }
 
-static void usage_add(struct rusage *a, const struct rusage *b)
-{
-	timeradd(&a->ru_utime, &b->ru_utime, &a->ru_utime);
-	timeradd(&a->ru_stime, &b->ru_stime, &a->ru_stime);
-	a->ru_nvcsw += b->ru_nvcsw;
-	a->ru_nivcsw += b->ru_nivcsw;
-	a->ru_minflt += b->ru_minflt;
-	a->ru_majflt += b->ru_majflt;
-}
-
 static int worker_stage(struct worker *w, unsigned stage)
 {
 	struct engine *e = w->run->engine;
@@ -543,47 +533,6 @@ static void choose_wakeups(struct engine *e)
 		sigaddset(&e->wakeups, SIGCHLD);
 }
 
-static void sum_up(struct engine *e, struct result *res)
-{
-	uint64_t first = UINT64_MAX, last = 0;
-	*res = (struct result){.run = &e->run, .by_time = !e->set_ops};
-	for (unsigned i = 0; i < e->run.nworkers; i++) {
-		const struct worker *w = &e->run.worker[i];
-
-		usage_add(&res->usage, &w->usage);
-		if (w->role == ROLE_ACTIVE)
-			res->ops += w->ops;
-		if (w->role == ROLE_BACKGROUND)
-			continue;
-		first = w->start_ns < first ? w->start_ns : first;
-		last = w->end_ns > last ? w->end_ns : last;
-	}
-	res->elapsed_ns = last - first;
-	if (e->run.workload->report)
-		e->run.workload->report(&e->run, res->figure);
-}
-
-static int sum_latencies(struct engine *e, struct result *res)
-{
-	for (unsigned i = 0; i < e->run.nworkers; i++) {
-		const struct latency *l = e->run.worker[i].latency;
-
-		if (!l)
-			continue;
-		if (!res->latency) {
-			res->latency = run_alloc(&e->run, sizeof(*res->latency));
-			if (!res->latency)
-				return -1;
-			res->latency->min = UINT64_MAX;
-		}
-		res->latency->sum += l->sum;
-		res->latency->min = l->min < res->latency->min ? l->min : res->latency->min;
-		res->latency->max = l->max > res->latency->max ? l->max : res->latency->max;
-		hist_merge(res->latency->bucket, l->bucket, HIST_BUCKETS);
-	}
-	return 0;
-}
-
 static int run_workload(struct engine *e, struct result *res)
 {
 	choose_wakeups(e);
@@ -591,8 +540,9 @@ static int run_workload(struct engine *e, struct result *res)
 		return -1;
 	if (run_stages(e) || end_workers(e))
 		return -1;
-	sum_up(e, res);
-	return sum_latencies(e, res);
+	result_sum(res, &e->run);
+	res->by_time = !e->set_ops;
+	return 0;
 }
 
 static struct engine *engine_new(const struct workload *w, const struct params *params)

@@ -77,7 +77,7 @@ static void result_latency(FILE *f, const struct latency *l)
 	} points[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99_9", 0.999}};
 	const char *comma = "";
 
-	if (!l || !hist_count(l->bucket, HIST_BUCKETS))
+	if (!hist_count(l->bucket, HIST_BUCKETS))
 		return;
 	fputs(",\"latency_ns\":{\"buckets\":[", f);
 	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
@@ -161,7 +161,8 @@ void output_result(FILE *f, const struct params *params, const struct result *re
 	json_next_uint(f, "ops", res->ops);
 	json_next_uint(f, "elapsed_ns", res->elapsed_ns);
 	fprintf(f, ",\"ops_per_s\":%.12g", seconds > 0 ? (double)res->ops / seconds : 0);
-	result_latency(f, res->latency);
+	if (res->timed)
+		result_latency(f, &res->latency);
 	result_workers(f, res->run);
 	result_usage(f, &res->usage);
 	result_figures(f, res);

@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-#include "engine.h"
 #include "params.h"
+#include "result.h"
 #include "workload.h"
 
 /* One JSON object and a newline. */

@@ -138,8 +138,8 @@ struct workload {
 	int (*run)(struct worker *w);
 	int (*verify)(struct worker *w); /* NULL: no --verify */
 	void (*end)(struct worker *w);
-	void (*report)(struct run *run, double *value); /* value[i] is that of figures[i] */
-	void (*teardown)(struct run *run);		/* also after a failed setup */
+	void (*report)(const struct run *run, double *value); /* value[i] is that of figures[i] */
+	void (*teardown)(struct run *run);		      /* also after a failed setup */
 };
 
 /* Registers the workload that follows, by a pointer in a linker section: no list names them all. */

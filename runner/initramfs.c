@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util.h"
+
 static void pad4(struct buf *b)
 {
 	static const char zero[4];
@@ -14,7 +16,12 @@ static void pad4(struct buf *b)
 	buf_add(b, zero, -b->len & 3);
 }
 
-void cpio_add(struct buf *b, const char *name, unsigned mode, unsigned major, unsigned minor,
+/*
+ * One entry of a "newc" cpio archive, see
+ * Documentation/driver-api/early-userspace/buffer-format.rst.
+ * @mode holds type and permissions as in stat(2); device numbers matter for S_IFCHR alone.
+ */
+static void cpio_add(struct buf *b, const char *name, unsigned mode, unsigned major, unsigned minor,
 	const void *data, size_t len)
 {
 	/* magic, ino, mode, uid, gid, nlink, mtime, size, dev major and minor, rdev major and
@@ -28,7 +35,8 @@ void cpio_add(struct buf *b, const char *name, unsigned mode, unsigned major, un
 	pad4(b);
 }
 
-void cpio_end(struct buf *b)
+/* Comes last. */
+static void cpio_end(struct buf *b)
 {
 	cpio_add(b, "TRAILER!!!", 0, 0, 0, NULL, 0);
 }

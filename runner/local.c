@@ -56,9 +56,9 @@ static void agent_child(int fd, const char *workload, pid_t parent)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (getppid() != parent)
 		_exit(1);
-	signal(SIGINT, SIG_IGN);
 	/* Ctrl-C is for kab, which then ends us; and what kab has open is none of a job's business.
 	 */
+	signal(SIGINT, SIG_IGN);
 	setpgid(0, 0);
 	dup2(fd, 3);
 	fcntl(3, F_SETFD, FD_CLOEXEC);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "initramfs.h"
+#include "util.h"
 
 /* A scratch folder as cache and as the place of our programs. */
 static int make_scratch(void **state)

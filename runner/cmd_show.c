@@ -261,8 +261,8 @@ static json_t *sample_json(const struct store *s, const char *id)
 
 	samples = store_samples(s, &n);
 	for (size_t i = 0; i < n; i++) {
-		__free_char char *console =
-			xasprintf("%s/boots/%u/console.log", store_path(s), samples[i].boot);
+		__free_char char *dir = store_boot_path(s, samples[i].boot, samples[i].life);
+		__free_char char *console = xasprintf("%s/console.log", dir);
 		json_t *o;
 
 		if (strcmp(samples[i].id, id))

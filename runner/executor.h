@@ -39,7 +39,7 @@ struct boot_request {
 	const struct machine *machine;
 	const char *kernel;	/* bzImage; NULL for local */
 	const char *kernel_dir; /* the cache entry: self-tests, vmlinux; NULL for local */
-	const char *dir;	/* boots/<n>/: console.log and boot.json go here */
+	const char *dir;	/* boots/<n>/ or, in a later life, a folder in it: console.log goes here */
 	const char *share;	/* host folder for the 9p root; NULL: "/" */
 	bool need_root;		/* some job wants host_root: mount it */
 	bool debug_kernel;	/* lockdep, KASAN ...: longer limits */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "run.h"
 #include "util.h"
@@ -14,7 +15,6 @@
 /* What is known of a boot between its lives. */
 struct boot_state {
 	const struct plan_boot *boot;
-	char *dir;
 	unsigned life;	  /* of the next start */
 	unsigned lost;	  /* machines lost in this session */
 	char reason[512]; /* why the last one was, or did not come up */
@@ -46,28 +46,17 @@ static void tell_arm(struct run *r, const struct plan_boot *b, const char *what)
 	tell(r, b, text);
 }
 
-/* Life of the next start: one more than boot.json tells of, if an earlier session got that far. */
-static unsigned next_life(const char *dir)
+/* The first life that has left nothing behind, in this session or an earlier one. */
+static unsigned next_life(const struct run *r, const struct plan_boot *b)
 {
-	__free_char char *path = xasprintf("%s/boot.json", dir);
-	json_t *o = json_load_file(path, 0, NULL);
-	const json_t *life = json_object_get(o, "life");
-	unsigned next = json_is_integer(life) ? (unsigned)json_integer_value(life) + 1 : 0;
+	unsigned life = 0;
 
-	json_decref(o);
-	return next;
-}
+	for (;; life++) {
+		__free_char char *path = store_boot_path(r->store, b->number, life);
 
-/* The console of a life that is over keeps its words: console.log -> console.life<n>.log. */
-static void keep_console(const struct boot_state *st)
-{
-	__free_char char *from = xasprintf("%s/console.log", st->dir);
-	__free_char char *to =
-		xasprintf("%s/console.life%u.log", st->dir, st->life ? st->life - 1 : 0);
-
-	/* Nothing to keep is the usual case, and losing a log must not stop the run. */
-	if (rename(from, to))
-		return;
+		if (access(path, F_OK))
+			return life;
+	}
 }
 
 /* What samples say of where they ran; all of it is in boot.json, and its hash (but for times) leads
@@ -95,7 +84,8 @@ static json_t *short_env(const json_t *env)
 static int write_boot_json(
 	struct run *r, const struct boot_state *st, json_t *env, struct error *err)
 {
-	__free_char char *path = xasprintf("%s/boot.json", st->dir);
+	__free_char char *dir = store_boot_path(r->store, st->boot->number, 0);
+	__free_char char *path = xasprintf("%s/boot.json", dir);
 	json_t *o = json_pack("{s:i,s:s,s:s,s:i,s:O}", "number", (int)st->boot->number, "id",
 		st->boot->id, "arm", r->plan->matrix->arms[st->boot->arm].label, "life",
 		(int)st->life, "env", env);
@@ -107,7 +97,8 @@ static int write_boot_json(
 	return ret;
 }
 
-static struct executor *start(struct run *r, const struct boot_state *st, struct error *err)
+static struct executor *start(
+	struct run *r, const struct boot_state *st, const char *dir, struct error *err)
 {
 	const struct matrix *m = r->plan->matrix;
 	const struct run_arm *arm = &r->arms[st->boot->arm];
@@ -115,14 +106,13 @@ static struct executor *start(struct run *r, const struct boot_state *st, struct
 	struct executor *ex;
 
 	tell_arm(r, st->boot, "booting");
-	keep_console(st);
 	ex = r->ops->boot(
 		&(struct boot_request){
 			.arm = arm->arm,
 			.machine = &m->machines[st->boot->machine],
 			.kernel = arm->kernel.image,
 			.kernel_dir = arm->kernel.dir,
-			.dir = st->dir,
+			.dir = dir,
 			.share = m->share,
 			.need_root = run_needs_root(r->plan, st->boot),
 			.debug_kernel = arm->kernel.debug,
@@ -137,7 +127,12 @@ static struct executor *start(struct run *r, const struct boot_state *st, struct
 static int start_hard(struct run *r, struct boot_state *st, struct executor **ex, struct error *err)
 {
 	for (unsigned try = 1; try <= RUN_BOOT_TRIES; try++) {
-		*ex = start(r, st, err);
+		__free_char char *dir =
+			store_boot_dir(r->store, st->boot->number, st->life, err);
+
+		if (!dir)
+			return -1;
+		*ex = start(r, st, dir, err);
 		if (*ex) {
 			r->arms[st->boot->arm].booted = true;
 			return 0;
@@ -250,9 +245,12 @@ static int give_up(struct run *r, const struct boot_state *st, enum sample_statu
 
 static int never_boots(const struct run *r, const struct boot_state *st, struct error *err)
 {
+	__free_char char *dir =
+		store_boot_path(r->store, st->boot->number, st->life ? st->life - 1 : 0);
+
 	return error_set(err, KAB_ENVIRONMENT,
 		"arm %s does not boot, in %d tries: %s\nits console: %s/console.log",
-		r->plan->matrix->arms[st->boot->arm].label, RUN_BOOT_TRIES, st->reason, st->dir);
+		r->plan->matrix->arms[st->boot->arm].label, RUN_BOOT_TRIES, st->reason, dir);
 }
 
 static int go_through_lives(struct run *r, struct boot_state *st, struct error *err)
@@ -286,15 +284,9 @@ static int go_through_lives(struct run *r, struct boot_state *st, struct error *
 int run_boot(struct run *r, const struct plan_boot *boot, struct error *err)
 {
 	struct boot_state st = {.boot = boot};
-	int ret;
 
 	if (next_missing(r, boot, 0) == boot->nsamples)
 		return 0;
-	st.dir = store_boot_dir(r->store, boot->number, err);
-	if (!st.dir)
-		return -1;
-	st.life = next_life(st.dir);
-	ret = go_through_lives(r, &st, err);
-	free(st.dir);
-	return ret;
+	st.life = next_life(r, boot);
+	return go_through_lives(r, &st, err);
 }

@@ -225,13 +225,14 @@ static int keep_raw(struct run *r, const struct workload_spec *w, const struct j
 static int record(
 	struct run *r, const struct plan_boot *boot, const struct sample *s, struct error *err)
 {
+	__free_char char *dir = store_boot_path(r->store, boot->number, s->life);
+
 	if (store_append(r->store, s, err))
 		return -1;
 	if (r->progress && s->status != SAMPLE_OK && s->status != SAMPLE_SKIPPED)
-		progress_note(r->progress, "%s, arm %s: %s: %s (see %s/boots/%u/console.log)",
-			s->cell, s->arm, sample_status_name(s->status),
-			s->reason ? s->reason : "no reason given", store_path(r->store),
-			boot->number);
+		progress_note(r->progress, "%s, arm %s: %s: %s (see %s)", s->cell, s->arm,
+			sample_status_name(s->status), s->reason ? s->reason : "no reason given",
+			dir);
 	return 0;
 }
 
@@ -260,8 +261,10 @@ static int run_job(struct run *r, const struct boot_life *life, const struct pla
 			.timeout_s = run_timeout_s(w, params) * life->timeout_factor,
 		},
 		res, err);
-	r->times.job += now_ns() - start;
-	r->times.workload += res->elapsed_ns;
+	start = now_ns() - start;
+	r->times.job += start;
+	/* Waiting for what hangs or has died is no work of the runner's. */
+	r->times.workload += res->status == SAMPLE_OK ? res->elapsed_ns : start;
 	free_argv(argv);
 	return ret;
 }

@@ -36,6 +36,11 @@ static size_t plan_samples(const struct plan *p)
 	return n;
 }
 
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 /* Two arms that share a kernel need one build. */
 static size_t builds_needed(const struct matrix *m, const struct run_arm *arms)
 {
@@ -56,8 +61,8 @@ static void text_machines(struct buf *b, const struct matrix *m)
 	buf_addf(b, "  on %s", executor_kind_name(m->executor));
 	for (size_t i = 0; i < m->nmachines && m->executor != EXECUTOR_LOCAL; i++)
 		buf_addf(b, "%s %u CPU%s, %u node%s, %llu MiB", i ? ";" : ":", m->machines[i].cpus,
-			m->machines[i].cpus == 1 ? "" : "s", m->machines[i].nodes,
-			m->machines[i].nodes == 1 ? "" : "s",
+			plural(m->machines[i].cpus), m->machines[i].nodes,
+			plural(m->machines[i].nodes),
 			(unsigned long long)(m->machines[i].memory >> 20));
 	buf_addstr(b, "\n");
 }
@@ -78,31 +83,31 @@ static void text_floor(struct buf *b, const struct plan *plan)
 		buf_addf(b,
 			"  %u blocks can reach p < %.2g with %zu primary comparison%s (smallest p: "
 			"%.2g)\n",
-			blocks, ALPHA / (double)m, m, m == 1 ? "" : "s", plan_p_floor(blocks));
+			blocks, ALPHA / (double)m, m, plural(m), plan_p_floor(blocks));
 	else
 		buf_addf(b,
 			"  warning: %u block%s cannot reach p < %.2g with %zu primary "
 			"comparison%s: %u can (--blocks %u)\n",
-			blocks, blocks == 1 ? "" : "s", ALPHA / (double)m, m, m == 1 ? "" : "s",
-			needed, needed);
+			blocks, plural(blocks), ALPHA / (double)m, m, plural(m), needed, needed);
 }
 
 void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm *arms)
 {
 	const struct matrix *m = plan->matrix;
 	size_t builds = builds_needed(m, arms);
+	unsigned blocks = plan_blocks(plan);
 	char time[32];
 
 	buf_addf(b, "%s: arms", m->name);
 	for (size_t i = 0; i < m->narms; i++)
 		buf_addf(b, "%s %s%s", i ? "," : "", m->arms[i].label,
 			!strcmp(m->arms[i].label, m->baseline) ? " (baseline)" : "");
-	buf_addf(b, "\n  %zu cells, %u blocks: %zu boots, %zu samples\n", plan->ncells,
-		plan_blocks(plan), plan->nboots, plan_samples(plan));
+	buf_addf(b, "\n  %zu cell%s, %u block%s: %zu boots, %zu samples\n", plan->ncells,
+		plural(plan->ncells), blocks, plural(blocks), plan->nboots, plan_samples(plan));
 	text_machines(b, m);
 	if (builds)
 		buf_addf(b, "  %zu kernel%s to build first, about %u minutes each\n", builds,
-			builds == 1 ? "" : "s", KERNEL_BUILD_MINUTES);
+			plural(builds), KERNEL_BUILD_MINUTES);
 	run_text_duration(run_estimate_s(plan), time, sizeof(time));
 	buf_addf(b, "  about %s of measuring\n", time);
 	text_floor(b, plan);

@@ -436,9 +436,15 @@ int store_raw(struct store *s, const char *sample_id, const char *name, const vo
 	return 0;
 }
 
-char *store_boot_dir(struct store *s, unsigned number, struct error *err)
+char *store_boot_path(const struct store *s, unsigned number, unsigned life)
 {
-	char *dir = xasprintf("%s/boots/%u", s->path, number);
+	return life ? xasprintf("%s/boots/%u/life%u", s->path, number, life)
+		    : xasprintf("%s/boots/%u", s->path, number);
+}
+
+char *store_boot_dir(struct store *s, unsigned number, unsigned life, struct error *err)
+{
+	char *dir = store_boot_path(s, number, life);
 
 	errno = 0;
 	if (!dir_make(dir, err))

@@ -75,8 +75,13 @@ int store_append(struct store *s, const struct sample *smp, struct error *err);
 /* raw/<sample id>/<name>. */
 int store_raw(struct store *s, const char *sample_id, const char *name, const void *data, size_t len,
 	      struct error *err);
-/* boots/<number>/ made on demand; caller frees. */
-char *store_boot_dir(struct store *s, unsigned number, struct error *err);
+/*
+ * Where the logs of a boot's @life'th life belong: boots/<number>/, from the second life on boots/<number>/life<n>/, so
+ * that no console is lost. Caller frees; the folder need not be there.
+ */
+char *store_boot_path(const struct store *s, unsigned number, unsigned life);
+/* The same, made on demand. */
+char *store_boot_dir(struct store *s, unsigned number, unsigned life, struct error *err);
 /* Merges @patch into run.json (atomic rename): state, finished time, number of blocks ... */
 int store_update(struct store *s, json_t *patch, struct error *err);
 

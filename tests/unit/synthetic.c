@@ -100,7 +100,7 @@ static void write_env(struct maker *m, const struct plan_boot *b)
 
 	if (!env)
 		return;
-	dir = store_boot_dir(m->store, b->number, NULL);
+	dir = store_boot_dir(m->store, b->number, b->number == 1 ? m->s->life : 0, NULL);
 	assert_non_null(dir);
 	text = xasprintf("{\"env\": %s}", env);
 	fixture_write(dir, "boot.json", text);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "run.h"
@@ -298,6 +299,8 @@ static void test_lost_machine_costs_its_sample_alone(void **state)
 	const struct plan_boot *b = &f->plan->boots[2];
 	size_t half = b->nsamples / 2 + 1;
 	__free_char char *path = NULL;
+	__free_char char *dir = NULL;
+	__free_char char *boot = NULL;
 	struct error err = {};
 	const struct sample *v;
 	struct store *s;
@@ -327,6 +330,11 @@ static void test_lost_machine_costs_its_sample_alone(void **state)
 	assert_true(extra > 0);
 	assert_int_equal(n, planned(f->plan) + extra);
 	store_close(s);
+	/* Each life keeps its own logs. */
+	dir = xasprintf("%s/boots/%u/life1", path, b->number);
+	assert_int_equal(access(dir, F_OK), 0);
+	boot = fixture_read(path, "boots/2/boot.json");
+	assert_non_null(strstr(boot, "\"life\": 1"));
 }
 
 static void test_boot_that_is_lost_again_and_again(void **state)

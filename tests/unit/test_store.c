@@ -346,7 +346,8 @@ static void test_raw_and_boots(void **state)
 	struct run_fixture *f = *state;
 	__free_char char *path = fixture_run(f, 1);
 	struct store *s = must_open(path, true, NULL);
-	__free_char char *boot = store_boot_dir(s, 12, NULL);
+	__free_char char *boot = store_boot_dir(s, 12, 0, NULL);
+	__free_char char *later = store_boot_path(s, 12, 2);
 	__free_char char *text = NULL;
 	struct stat st;
 
@@ -358,6 +359,8 @@ static void test_raw_and_boots(void **state)
 	assert_int_equal(stat(boot, &st), 0);
 	assert_true(S_ISDIR(st.st_mode));
 	assert_non_null(strstr(boot, "/boots/12"));
+	assert_string_equal(later + strlen(boot), "/life2");
+	assert_int_not_equal(access(later, F_OK), 0);
 	store_close(s);
 }
 

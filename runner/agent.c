@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/klog.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "proto.h"
@@ -27,6 +29,7 @@ struct agent {
 	const struct jobrun_place *place;
 	int kmsg;	/* -1: not readable here */
 	const char *id; /* of the job that runs, for its heartbeat */
+	bool perf_held; /* see hold_perf_events() */
 };
 
 static int send_and_free(struct agent *a, json_t *msg, struct error *err)
@@ -96,6 +99,32 @@ static json_t *klog_message(void)
 	return json_pack("{s:s, s:o}", "type", "klog", "text", proto_text(text, n > 0 ? n : 0));
 }
 
+/*
+ * Opens the software events that perf stat counts, stopped, and never closes them. The first user of an event
+ * makes the kernel patch its hooks into the scheduler and the last one takes them out again; QEMU before
+ * 8.1 with a thread per virtual CPU can miss such a write while another CPU's code is being translated, and the
+ * guest dies of a stale int3. So the hooks go in once, while the guest is idle, and stay.
+ */
+static void hold_perf_events(struct agent *a)
+{
+	static const uint64_t events[] = {PERF_COUNT_SW_TASK_CLOCK, PERF_COUNT_SW_CONTEXT_SWITCHES,
+		PERF_COUNT_SW_CPU_MIGRATIONS, PERF_COUNT_SW_PAGE_FAULTS};
+
+	if (a->perf_held)
+		return;
+	a->perf_held = true;
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
+		struct perf_event_attr attr = {
+			.type = PERF_TYPE_SOFTWARE,
+			.size = sizeof(attr),
+			.config = events[i],
+			.disabled = 1,
+		};
+
+		syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	}
+}
+
 static int serve_job(struct agent *a, const json_t *msg, struct error *err)
 {
 	struct job_result res;
@@ -106,6 +135,8 @@ static int serve_job(struct agent *a, const json_t *msg, struct error *err)
 	if (proto_parse_job(msg, &pj, err))
 		return -1;
 	a->id = pj.job.id;
+	if (pj.job.perf_stat)
+		hold_perf_events(a);
 	jobrun(&pj.job, a->place, beat, a, &res);
 	sample = proto_sample(pj.job.id, &res);
 	job_result_clear(&res);

@@ -71,7 +71,8 @@ static void add_fact(
 
 static json_t *load_env(const struct store *run, const struct sample *s)
 {
-	__free_char char *path = xasprintf("%s/boots/%u/boot.json", store_path(run), s->boot);
+	__free_char char *dir = store_boot_path(run, s->boot, s->life);
+	__free_char char *path = xasprintf("%s/boot.json", dir);
 	json_t *boot = json_load_file(path, 0, NULL);
 	json_t *env = json_incref(json_object_get(boot, "env"));
 
@@ -87,7 +88,8 @@ static const char *machine_of(const struct sample *s)
 	return dot ? dot + 1 : "";
 }
 
-/* One look at each boot. @which goes before arms' names, so that those of two runs stay apart. */
+/* One look at each life of each boot. @which goes before arms' names, so that those of two runs
+ * stay apart. */
 static void collect(json_t *facts, const struct store *run, const char *which)
 {
 	json_t *seen = json_object();
@@ -96,11 +98,12 @@ static void collect(json_t *facts, const struct store *run, const char *which)
 
 	for (size_t i = 0; i < n; i++) {
 		__free_char char *arm = xasprintf("%s%s", which, s[i].arm);
+		__free_char char *life = xasprintf("%s.%u", s[i].boot_id, s[i].life);
 		json_t *env;
 
-		if (json_object_get(seen, s[i].boot_id))
+		if (json_object_get(seen, life))
 			continue;
-		json_object_set_new(seen, s[i].boot_id, json_true());
+		json_object_set_new(seen, life, json_true());
 		env = load_env(run, &s[i]);
 		for (size_t c = 0; c < ARRAY_SIZE(conditions); c++)
 			add_fact(facts, conditions[c].key, machine_of(&s[i]), arm,

@@ -143,6 +143,16 @@ static void make(struct maker *m)
 	free(m->turn);
 }
 
+char *synth_results(void)
+{
+	char memory[] = "/dev/shm/kab-test-XXXXXX", disk[] = "/tmp/kab-test-XXXXXX";
+	const char *made = mkdtemp(memory);
+
+	made = made ? made : mkdtemp(disk);
+	assert_non_null(made);
+	return xstrdup(made);
+}
+
 char *synth_run(const char *results, const struct synth *s)
 {
 	json_t *options = s->aa ? json_pack("{s:b}", "aa", 1) : NULL, *arms = parse(s->arms),

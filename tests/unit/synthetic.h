@@ -31,6 +31,8 @@ struct synth {
 	uint64_t seed;
 };
 
+/* A fresh folder for results, in memory where that can be had: each sample is synced. Caller frees. */
+char *synth_results(void);
 /* Writes it under @results; its path, which the caller frees. Fails the test where that cannot be done. */
 char *synth_run(const char *results, const struct synth *s);
 

@@ -12,6 +12,7 @@
 #include "compare.h"
 #include "synthetic.h"
 #include "util.h"
+#include "verdict.h"
 
 /* How a TCG guest varies, and how a quiet machine does. */
 #define NOISY .boot_sd = 0.04, .sample_sd = 0.04
@@ -37,10 +38,8 @@ struct world {
 static int setup(void **state)
 {
 	struct world *w = xcalloc(1, sizeof(*w));
-	char folder[] = "/tmp/kab-test-XXXXXX";
 
-	assert_non_null(mkdtemp(folder));
-	w->results = xstrdup(folder);
+	w->results = synth_results();
 	*state = w;
 	return 0;
 }
@@ -365,6 +364,25 @@ static void test_secondary_metrics_are_corrected_one_by_one(void **state)
 	assert_int_equal(
 		find_row(c, "pipe", "two", "wakeups_per_op")->verdict, VERDICT_IMPROVEMENT);
 	assert_int_equal(c->primary_count, 2);
+}
+
+static void test_controls_cost_the_others_nothing(void **state)
+{
+	static const char matrix[] = VM
+		"baseline: stock\narms: {stock: {}, patched: {series: [a]}, again: {}}\n" BLOCKS(10)
+			PIPE;
+	struct synth *s = SYNTH(matrix, {NULL, NULL, "ops_per_s", 1000, QUIET},
+		{"patched", NULL, "ops_per_s", 1100, QUIET});
+	const struct comparison *c;
+
+	s->arms =
+		"[{\"label\": \"stock\", \"key\": \"k\"}, {\"label\": \"patched\", \"key\": \"p\"},"
+		" {\"label\": \"again\", \"key\": \"k\"}]";
+	c = compare(*state, s);
+	assert_true(find_row(c, "pipe", "again", "ops_per_s")->control);
+	assert_true(rate(c)->p_adj == rate(c)->e.p);
+	assert_int_equal(c->primary_count, 1);
+	assert_int_equal(c->control_total, 1);
 }
 
 static void test_a_zero_rate_has_no_ratio(void **state)
@@ -739,6 +757,45 @@ static void test_many_cells_of_nothing(void **state)
 		assert_false(verdict_is_change(c->rows[i].verdict));
 }
 
+static enum verdict judge(enum metric_better better, double lo, double hi, double p_adj)
+{
+	const struct verdict_rule rule = {.alpha = 0.05, .threshold = 0.02, .comparisons = 1};
+	struct row r = {
+		.metric = {.name = "m", .unit = "", .better = better, .scale = SCALE_RATIO},
+		.e = {.effect = (lo + hi) / 2,
+			.lo = lo,
+			.hi = hi,
+			.blocks = 10,
+			.boot_sd = 0.1,
+			.paired = true},
+		.p_adj = p_adj,
+	};
+
+	verdict_judge(&r, &rule);
+	free(r.note);
+	return r.verdict;
+}
+
+static void test_rule_of_verdicts(void **state)
+{
+	(void)state;
+	assert_int_equal(judge(BETTER_MORE, 1.03, 1.05, 0.01), VERDICT_IMPROVEMENT);
+	assert_int_equal(judge(BETTER_LESS, 1.03, 1.05, 0.01), VERDICT_REGRESSION);
+	assert_int_equal(judge(BETTER_MORE, 0.95, 0.97, 0.01), VERDICT_REGRESSION);
+	assert_int_equal(judge(BETTER_LESS, 0.95, 0.97, 0.01), VERDICT_IMPROVEMENT);
+	assert_int_equal(judge(BETTER_NONE, 0.95, 0.97, 0.01), VERDICT_CHANGED);
+	/* p and interval must both say so. */
+	assert_int_equal(judge(BETTER_MORE, 1.03, 1.05, 0.06), VERDICT_UNCLEAR);
+	assert_int_equal(judge(BETTER_MORE, 0.99, 1.05, 0.01), VERDICT_UNCLEAR);
+	assert_int_equal(judge(BETTER_MORE, 1.03, 1.05, NAN), VERDICT_UNCLEAR);
+	assert_int_equal(judge(BETTER_MORE, NAN, NAN, 0.01), VERDICT_UNCLEAR);
+	/* Sameness asks for the whole interval. */
+	assert_int_equal(judge(BETTER_MORE, 0.981, 1.019, 1), VERDICT_SAME);
+	assert_int_equal(judge(BETTER_MORE, 1.005, 1.019, 0.001), VERDICT_SAME);
+	assert_int_equal(judge(BETTER_MORE, 0.979, 1.019, 1), VERDICT_UNCLEAR);
+	assert_int_equal(judge(BETTER_MORE, 1.005, 1.021, 0.001), VERDICT_IMPROVEMENT);
+}
+
 static void test_status_of_several(void **state)
 {
 	struct row rows[] = {
@@ -800,6 +857,7 @@ int main(void)
 		T(test_skipped_on_one_side),
 		T(test_counts_that_may_be_zero),
 		T(test_secondary_metrics_are_corrected_one_by_one),
+		T(test_controls_cost_the_others_nothing),
 		T(test_a_zero_rate_has_no_ratio),
 		T(test_what_only_one_arm_has_is_shown),
 		T(test_holm_over_primary_comparisons),
@@ -818,6 +876,7 @@ int main(void)
 		T(test_two_local_runs_of_one_visit),
 		T(test_two_runs_without_a_common_cell),
 		T(test_many_cells_of_nothing),
+		cmocka_unit_test(test_rule_of_verdicts),
 		cmocka_unit_test(test_status_of_several),
 		cmocka_unit_test(test_fail_on_list),
 	};

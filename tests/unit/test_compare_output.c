@@ -51,11 +51,9 @@ static int setup(void **state)
 	const struct synth s = {
 		.matrix = matrix, .rules = rules, .nrules = ARRAY_SIZE(rules), .seed = 5};
 	struct world *w = xcalloc(1, sizeof(*w));
-	char folder[] = "/tmp/kab-test-XXXXXX";
 	struct store *run;
 
-	assert_non_null(mkdtemp(folder));
-	w->results = xstrdup(folder);
+	w->results = synth_results();
 	w->path = synth_run(w->results, &s);
 	run = store_open(w->path, false, NULL, NULL);
 	assert_non_null(run);

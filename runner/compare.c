@@ -311,22 +311,22 @@ static void warn_of_controls(struct comparison *c)
 				   "measured (kab run --aa does).");
 }
 
-static int set_baseline(struct comparison *c, const struct store *run, const struct matrix *m,
-	const char *wanted, struct error *err)
+/* The arm that others are compared with; NULL with KAB_USAGE where there is none of that name. */
+static const struct arm *find_baseline(
+	const struct store *run, const struct matrix *m, const char *wanted, struct error *err)
 {
 	const char *label = wanted ? wanted : m->baseline;
+	const struct arm *arm = matrix_arm(m, label);
 	struct buf known = {};
 
-	if (matrix_arm(m, label)) {
-		c->baseline = xstrdup(label);
-		return 0;
-	}
+	if (arm)
+		return arm;
 	for (size_t i = 0; i < m->narms; i++)
 		buf_addf(&known, "%s%s", i ? ", " : "", m->arms[i].label);
 	error_set(err, KAB_USAGE, "%s: no arm '%s' to be the baseline; it has %s", store_path(run),
 		label, known.data ? known.data : "none");
 	buf_free(&known);
-	return -1;
+	return NULL;
 }
 
 static double threshold_of(const struct matrix *m, double wanted)
@@ -412,27 +412,42 @@ static struct comparison *comparison_alloc(
 	return c;
 }
 
+static void warn_of_nothing(struct comparison *c, const struct row_source *src)
+{
+	if (c->nrows)
+		return;
+	if (src->arms->narms == 1)
+		comparison_warn(c,
+			"The run has one arm, %s, and nothing to compare it with; name a second "
+			"run.",
+			src->baseline);
+	else
+		comparison_warn(c, "The run has no samples to compare.");
+}
+
 struct comparison *compare_runs(const struct store *run, const struct store *other,
 	const struct compare_options *opt, struct error *err)
 {
 	struct comparison *c = comparison_alloc(store_matrix(run), opt, !other);
 	struct plan *plan = plan_of(run, err), *other_plan = other ? plan_of(other, err) : NULL;
+	const struct arm *baseline =
+		plan ? find_baseline(run, plan->matrix, opt->baseline, err) : NULL;
 	struct tallies base = {}, arm = {};
 	struct row_source src = {
 		.run = run, .other = other, .plan = plan, .base = &base, .arm = &base};
-	const struct sample *samples;
+	const struct sample *s;
 	size_t n;
 
-	if (!plan || (other && !other_plan) ||
-		set_baseline(c, run, plan->matrix, opt->baseline, err))
+	if (!baseline || (other && !other_plan))
 		goto fail;
 	src.arms = other ? other_plan->matrix : plan->matrix;
-	src.baseline = c->baseline;
-	samples = store_samples(run, &n);
-	tallies_collect(samples, n, &base);
+	src.baseline = baseline->label;
+	c->baseline = xstrdup(row_shown_label(other ? run : NULL, plan->matrix, baseline->label));
+	s = store_samples(run, &n);
+	tallies_collect(s, n, &base);
 	if (other) {
-		samples = store_samples(other, &n);
-		tallies_collect(samples, n, &arm);
+		s = store_samples(other, &n);
+		tallies_collect(s, n, &arm);
 		src.arm = &arm;
 	}
 	compare(c, &src, opt->bh);
@@ -441,6 +456,7 @@ struct comparison *compare_runs(const struct store *run, const struct store *oth
 			store_path(other));
 		goto fail;
 	}
+	warn_of_nothing(c, &src);
 	sum_up(c, &src);
 out:
 	tallies_clear(&base);

@@ -262,13 +262,12 @@ static bool is_control(const struct row_source *src, const struct arm *arm, cons
 	       same_params(params_of(base, workload), params_of(arm, workload));
 }
 
-/* A local run is told apart by the name that the user gave to the kernel it ran on. */
-static const char *shown_label(const struct row_source *src, const char *arm)
+const char *row_shown_label(const struct store *apart, const struct matrix *m, const char *arm)
 {
-	const json_t *env = src->other ? json_object_get(store_run(src->other), "env") : NULL;
+	const json_t *env = apart ? json_object_get(store_run(apart), "env") : NULL;
 	const char *label = json_string_value(json_object_get(env, "label"));
 
-	return label && src->arms->narms == 1 ? label : arm;
+	return label && m->narms == 1 ? label : arm;
 }
 
 static void add_meeting(struct comparison *c, const struct row_source *src, const struct cell *cell,
@@ -284,7 +283,7 @@ static void add_meeting(struct comparison *c, const struct row_source *src, cons
 	if (src->other ? !at.base || !at.arm : !at.base && !at.arm)
 		return;
 	at.cell_id = comparison_keep(c, cell->id);
-	at.arm_label = comparison_keep(c, shown_label(src, arm->label));
+	at.arm_label = comparison_keep(c, row_shown_label(src->other, src->arms, arm->label));
 	at.control = is_control(src, arm, at.workload->name);
 	if (emptiness_of(at.base) == HAS_SAMPLES && emptiness_of(at.arm) == HAS_SAMPLES)
 		add_metrics(c, &at, to);

@@ -41,4 +41,10 @@ void drafts_make(struct comparison *c, const struct row_source *src, struct draf
  */
 bool draft_estimate(const struct comparison *c, struct draft *d);
 
+/*
+ * What to call @arm of the matrix @m: a local run of one arm goes by the name that the user gave to the kernel it ran
+ * on. @apart: its run where two are compared, else NULL.
+ */
+const char *row_shown_label(const struct store *apart, const struct matrix *m, const char *arm);
+
 #endif

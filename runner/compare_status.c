@@ -7,7 +7,8 @@
 
 enum kab_exit comparison_status_for(const struct comparison *c, unsigned fail_on)
 {
-	unsigned seen = c->failed ? FAIL_ON_FAILED : 0;
+	/* Nothing compared is nothing decided. */
+	unsigned seen = (c->failed ? FAIL_ON_FAILED : 0) | (c->nrows ? 0 : FAIL_ON_UNCLEAR);
 
 	for (size_t i = 0; i < c->nrows; i++) {
 		const struct row *r = &c->rows[i];

@@ -257,10 +257,10 @@ static void put_counts(struct table *t)
 		*separator ? " " : "", c->correction, c->primary_count,
 		c->primary_count == 1 ? "" : "s", c->alpha, c->threshold * 100);
 	buf_addf(&t->out,
-		"%u %s; samples: %zu compared, %zu warm-up, %zu failed, %zu skipped; %zu outliers "
+		"%u %s; samples: %zu compared, %zu warm-up, %zu failed, %zu skipped; %zu outlier%s "
 		"kept\n",
 		c->blocks, c->paired ? c->blocks == 1 ? "block" : "blocks" : "boots a side", c->ok,
-		c->warmups, c->failed, c->skipped, c->outliers);
+		c->warmups, c->failed, c->skipped, c->outliers, c->outliers == 1 ? "" : "s");
 	if (hidden)
 		buf_addf(&t->out, "%zu more row%s of secondary metrics: -v\n", hidden,
 			hidden == 1 ? "" : "s");

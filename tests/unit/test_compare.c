@@ -700,12 +700,23 @@ static void test_two_local_runs(void **state)
 	b->host = "{\"label\": \"new\"}";
 	c = compare_two(*state, a, b);
 	r = find_row(c, "pipe", "new", "ops_per_s");
+	assert_string_equal(c->baseline, "old");
 	assert_int_equal(r->verdict, VERDICT_REGRESSION);
 	assert_false(c->paired || r->e.paired || r->control);
 	assert_int_equal(r->e.blocks, 8);
 	assert_true(warned(c, "measured apart") && warned(c, "boot-to-boot variation"));
 	assert_int_equal(c->ok, 48);
 	assert_int_equal(comparison_status(c), KAB_REGRESSION);
+}
+
+static void test_one_arm_has_nothing_to_compare(void **state)
+{
+	const struct comparison *c = compare(
+		*state, SYNTH(LOCAL("old") BLOCKS(2) PIPE, {NULL, NULL, "ops_per_s", 1000, QUIET}));
+
+	assert_int_equal(c->nrows, 0);
+	assert_true(warned(c, "one arm, here, and nothing to compare it with"));
+	assert_int_equal(comparison_status(c), KAB_UNCLEAR);
 }
 
 /* With a single visit on each side there is nothing but samples. */
@@ -872,6 +883,7 @@ int main(void)
 		T(test_condition_that_changed_within_an_arm),
 		T(test_drift_inside_boots_is_told),
 		T(test_outliers_of_the_baseline_count_once),
+		T(test_one_arm_has_nothing_to_compare),
 		T(test_two_local_runs),
 		T(test_two_local_runs_of_one_visit),
 		T(test_two_runs_without_a_common_cell),

@@ -7,6 +7,7 @@
 
 stem = ARG1; format = ARG2
 load 'style.gp'
+load 'key.gp'
 
 # Counts far apart: the axis is linear below the smallest of them, so that 0 is on it, and logarithmic far above.
 f(v) = wide ? asinh(v / smallest) : v
@@ -14,7 +15,7 @@ f(v) = wide ? asinh(v / smallest) : v
 right = 96
 set lmargin at screen across(left)
 set rmargin at screen across(width - right)
-set tmargin at screen down(88)
+set tmargin at screen down(68 + key_height)
 set bmargin at screen down(height - 70)
 set border 1
 unset ytics
@@ -36,17 +37,15 @@ if (wide) {
 }
 set arrow 1 from 0, graph 0 to 0, graph 1 nohead lc rgb ink lw 2 back
 set label 1 xtitle at screen across((left + width - right) / 2.0), screen down(height - 32) center tc rgb ink
-set key at screen across(16), screen down(56) left top horizontal samplen 1 Left reverse
 
 # A thin rule parts one cell from the next.
 do for [i = 1 : rows - 1] {
 	set arrow 1 + i from graph 0, first i - 0.5 to graph 1, first i - 0.5 nohead lc rgb rule lw 0.5 back
 }
 
-plot data index 1 using (f($3)):1 with points pt 6 ps 0.5 * dot lc rgb soft notitle, \
-	data index 0 using (f($3)):1:(f($4)):(f($5)):(colour($2)) with xerrorbars pt 0 lw 2 lc rgb variable notitle, \
-	data index 0 using (f($3)):1:(point($2)):(colour($2)) with points pt variable ps 1.1 * dot lc rgb variable notitle, \
+plot data index 1 using (f($3)):1 with points pt 6 ps 0.5 * dot lc rgb soft, \
+	data index 0 using (f($3)):1:(f($4)):(f($5)):(colour($2)) with xerrorbars pt 0 lw 2 lc rgb variable, \
+	data index 0 using (f($3)):1:(point($2)):(colour($2)) with points pt variable ps 1.1 * dot lc rgb variable, \
 	data index 0 using (f(largest) * 1.04):1:6:(colour($2)) with labels left offset screen across(12),0 \
-		tc rgb variable notitle, \
-	data index 2 using (0):1:2 with labels right offset screen across(-12),0 tc rgb ink notitle, \
-	for [a = 0 : arms - 1] keyentry with points pt point(a) ps 1.1 * dot lc rgb colour(a) title arm[a + 1]
+		tc rgb variable, \
+	data index 2 using (0):1:2 with labels right offset screen across(-12),0 tc rgb ink

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A page of small figures, two beside each other. The script that loads this has set "panels"; it then calls place(i)
-# by "i = ...; load 'place.gp'" before each panel.
+# A page of small figures beside and below each other, under one key. The script that loads this goes through them
+# by "do for [i = 0 : panels - 1] { ylabel = ...; load 'place.gp'; ... }".
 
-panel_height = 250
-columns = panels > 1 ? 2 : 1
-top = 92
+load 'key.gp'
 panel_width = (width - 16) / real(columns)
+panel_height = 250
+top = 72 + key_height

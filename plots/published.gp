@@ -22,13 +22,15 @@ do for [x in tics] {
 }
 set yrange [0 : high_y * 1.08]
 set format y '%g'
-set key at screen across(width - 244), screen down(70) left top vertical samplen 2 Left reverse spacing 1.3
+set key textcolor rgb ink at screen across(width - 244), screen down(70) left top vertical samplen 2 Left reverse spacing 1.3
 set arrow 1 from graph 0, first 1 to graph 1, first 1 nohead lc rgb soft dt 2 back
 array open_point[8] = [6, 8, 4, 12, 10, 6, 8, 4]
 
-plot for [k = 0 : columns - 1] data index 2 * k using 1:2 with linespoints pt open_point[side[k + 1] % 8 + 1] \
-		ps 0.9 * dot lw 0.8 dt 2 lc rgb colour(side[k + 1]) title name[k + 1].', published', \
+plot for [k = 0 : columns - 1] data index 2 * k using 1:2 with lines lw 0.8 dt 2 lc rgb colour(side[k + 1]) notitle, \
+	for [k = 0 : columns - 1] data index 2 * k using 1:2 with points pt open_point[side[k + 1] % 8 + 1] \
+		ps 0.9 * dot lc rgb colour(side[k + 1]) title name[k + 1].', published', \
 	for [k = 0 : columns - 1] data index 2 * k + 1 using 1:2:3:4 with yerrorbars pt 0 lw 1.5 \
 		lc rgb colour(side[k + 1]) notitle, \
-	for [k = 0 : columns - 1] data index 2 * k + 1 using 1:2 with linespoints pt point(side[k + 1]) \
-		ps 1.2 * dot lw 2 lc rgb colour(side[k + 1]) title name[k + 1].', ours'
+	for [k = 0 : columns - 1] data index 2 * k + 1 using 1:2 with lines lw 2 lc rgb colour(side[k + 1]) notitle, \
+	for [k = 0 : columns - 1] data index 2 * k + 1 using 1:2 with points pt point(side[k + 1]) \
+		ps 1.2 * dot lc rgb colour(side[k + 1]) title name[k + 1].', ours'

@@ -30,11 +30,11 @@ set xrange [f(low) : f(high)]
 set grid x noy
 
 # Tics from the middle outwards, where there is room for their text.
-gap = (f(high) - f(low)) * 46.0 / (width - left - right)
+gap = (f(high) - f(low)) * 48.0 / (width - left - right)
 set xtics ('0' 0)
 do for [side in '1 -1'] {
 	last = 0
-	do for [p in '0.01 0.02 0.05 0.1 0.2 0.5 1 2 3 4 5 10 15 20 30 50 75 90 100 150 200 300 400 500 1000 2000 5000 10000'] {
+	do for [p in steps] {
 		r = 1 + side * p / 100.0
 		if (r > 0 && abs(f(r) - last) >= gap && f(r) >= f(low) && f(r) <= f(high)) {
 			set xtics add ((side > 0 ? '+' : '-').p f(r))
@@ -44,15 +44,15 @@ do for [side in '1 -1'] {
 }
 set object 1 rectangle from f(1 - threshold), graph 0 to f(1 + threshold), graph 1 fc rgb band fs solid noborder behind
 set arrow 1 from 0, graph 0 to 0, graph 1 nohead lc rgb ink lw 1 back
-set label 1 xtitle at screen across((left + width - right) / 2.0), screen down(height - 46) center tc rgb ink
-set label 2 left_means at screen across(left), screen down(height - 28) left tc rgb soft
-set label 3 right_means at screen across(width - right), screen down(height - 28) right tc rgb soft
+set label 1 xtitle at screen across((left + width - right) / 2.0), screen down(height - 43) center tc rgb ink
+set label 2 left_means at screen across(left), screen down(height - 24) left tc rgb soft
+set label 3 right_means at screen across(width - right), screen down(height - 24) right tc rgb soft
 
 plot data index 2 using (f($2)):($1 + 0.26) with points pt 6 ps 0.5 * dot lc rgb soft, \
 	data index 0 using (f($2)):1:(f($3)):(f($4)):(vcolour($5)) with xerrorbars pt 0 lw 2 lc rgb variable, \
 	data index 0 using (f($2)):1:(vpoint($5)):(vcolour($5)) with points pt variable ps 1.2 * dot lc rgb variable, \
 	data index 0 using (f(high)):1:6 with labels right offset screen across(78),0 tc rgb ink, \
 	data index 0 using (f(high)):1:7 with labels left offset screen across(90),0 tc rgb soft, \
-	data index 0 using (f(high)):1:8:(vcolour($5)) with labels left offset screen across(right - 92),0 tc rgb variable, \
+	data index 0 using (f(high)):1:8:(vcolour($5)) with labels left offset screen across(right - 116),0 tc rgb variable, \
 	data index 1 using (f(low)):1:2 with labels right offset screen across(-12),0 tc rgb ink, \
 	data index 3 using (f(low)):1:2 with labels right offset screen across(-12),0 tc rgb soft

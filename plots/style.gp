@@ -36,8 +36,8 @@ set datafile missing 'nan'
 set border 3 lc rgb ink lw 1
 set tics nomirror out scale 0.5 textcolor rgb ink
 set grid lc rgb rule lw 1 lt 1, lc rgb rule lw 1 lt 1
-set key textcolor rgb ink
 set errorbars 0.6
+set pointintervalbox 0 # no patch of paper below the middle of an interval
 
 # Title at the top left; what it was measured with in the corner. Labels with tags from 1000 on belong to the page.
 set label 1001 title at screen across(16), screen down(20) left font ',15' tc rgb ink front

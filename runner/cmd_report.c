@@ -25,12 +25,15 @@ static char *find_run(const char *named, struct error *err)
 	results = store_default_results();
 	path = store_find_newest(results);
 	if (!path)
-		error_set(err, KAB_USAGE, "no finished run in %s, and no reference run; name one, or make one: kab run",
+		error_set(err, KAB_USAGE,
+			"no finished run in %s, and no reference run; name one, or make one: kab "
+			"run",
 			results);
 	return path;
 }
 
-static void tell(const struct store *run, const struct comparison *c, const char *dir, const struct cli_common *common)
+static void tell(const struct store *run, const struct comparison *c, const char *dir,
+	const struct cli_common *common)
 {
 	json_t *o;
 
@@ -45,13 +48,14 @@ static void tell(const struct store *run, const struct comparison *c, const char
 	}
 }
 
-static int report_run(const char *path, const struct report_options *o, const struct cli_common *common,
-	struct error *err)
+static int report_run(const char *path, const struct report_options *o,
+	const struct cli_common *common, struct error *err)
 {
-	struct compare_options how = { .baseline = o->baseline, .threshold = o->threshold };
+	struct compare_options how = {.baseline = o->baseline, .threshold = o->threshold};
 	struct store *run = store_open(path, false, NULL, err);
 	struct comparison *c = run ? compare_runs(run, NULL, &how, err) : NULL;
-	__free_char char *dir = run ? o->out ? xstrdup(o->out) : xasprintf("%s/report", store_path(run)) : NULL;
+	__free_char char *dir =
+		run ? o->out ? xstrdup(o->out) : xasprintf("%s/report", store_path(run)) : NULL;
 	int ret = -1;
 
 	if (c && !report_write(run, c, dir, err)) {
@@ -66,22 +70,25 @@ static int report_run(const char *path, const struct report_options *o, const st
 
 int cmd_report(int argc, char **argv)
 {
-	struct report_options o = { 0 };
+	struct report_options o = {0};
 	const struct option_spec options[] = {
-		{ "out", 'o', OPT_STRING, "DIR", "write there instead of into the run's folder", &o.out },
-		{ "baseline", 0, OPT_STRING, "ARM", "compare with this arm", &o.baseline },
-		{ "threshold", 0, OPT_PERCENT, "SHARE", "what counts as the same, such as 2%", &o.threshold },
+		{"out", 'o', OPT_STRING, "DIR", "write there instead of into the run's folder",
+			&o.out},
+		{"baseline", 0, OPT_STRING, "ARM", "compare with this arm", &o.baseline},
+		{"threshold", 0, OPT_PERCENT, "SHARE", "what counts as the same, such as 2%",
+			&o.threshold},
 	};
 	const struct usage usage = {
 		.verb = "report",
 		.synopsis = "[RUN] [options]",
-		.summary = "Writes a run's report: report.html, report.md, cover-letter.txt and figures as SVG and PNG.\n"
+		.summary = "Writes a run's report: report.html, report.md, cover-letter.txt and "
+			   "figures as SVG and PNG.\n"
 			   "Without RUN: the newest finished run, else the reference run.",
 		.options = options,
 		.noptions = ARRAY_SIZE(options),
 	};
-	struct cli_common common = { 0 };
-	struct error err = { 0 };
+	struct cli_common common = {0};
+	struct error err = {0};
 	__free_char char *path = NULL;
 	int n, parsed = cli_parse(&usage, argc, argv, &common, &n, &err);
 

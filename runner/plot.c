@@ -49,7 +49,10 @@ struct plot *plots_add(struct plots *list, const char *stem, const char *script,
 
 	list->v = xrealloc_array(list->v, list->n + 1, sizeof(*list->v));
 	p = &list->v[list->n++];
-	*p = (struct plot){ .stem = safe, .script = script, .title = xstrdup(title), .caption = xstrdup(caption) };
+	*p = (struct plot){.stem = safe,
+		.script = script,
+		.title = xstrdup(title),
+		.caption = xstrdup(caption)};
 	buf_addf(&p->settings, "# %s: draw it again with plots/%s.gp of kab\n", safe, script);
 	plot_set_text(p, "title", title);
 	return p;
@@ -65,7 +68,7 @@ void plots_clear(struct plots *list)
 		buf_free(&list->v[i].data);
 	}
 	free(list->v);
-	*list = (struct plots){ 0 };
+	*list = (struct plots){0};
 }
 
 void plot_set_text(struct plot *p, const char *name, const char *value)
@@ -111,9 +114,9 @@ void plot_add_line(struct plot *p, const double *v, size_t n, const char *text)
 
 static int find_gnuplot(struct error *err)
 {
-	static const char *const argv[] = { "gnuplot", "--version", NULL };
-	struct buf out = { 0 };
-	struct error why = { 0 };
+	static const char *const argv[] = {"gnuplot", "--version", NULL};
+	struct buf out = {0};
+	struct error why = {0};
 	int status = run_capture(argv, NULL, &out, &why);
 
 	buf_free(&out);
@@ -121,7 +124,8 @@ static int find_gnuplot(struct error *err)
 		return error_set(err, KAB_INTERRUPTED, "%s", why.text);
 	if (status)
 		return error_set(err, KAB_ENVIRONMENT,
-			"the report's figures need gnuplot, which is not here; install the package gnuplot-nox");
+			"the report's figures need gnuplot, which is not here; install the package "
+			"gnuplot-nox");
 	return 0;
 }
 
@@ -140,7 +144,7 @@ static int draw_as(const struct plot *p, const char *stem, const char *format, s
 	__free_char char *log = xasprintf("%s.log", stem);
 	__free_char char *drawn = xasprintf("%s.%s", stem, format);
 	__free_char char *words = NULL;
-	const char *const argv[] = { "gnuplot", "-d", "-c", script, stem, format, NULL };
+	const char *const argv[] = {"gnuplot", "-d", "-c", script, stem, format, NULL};
 	int status;
 
 	unlink(drawn);
@@ -151,8 +155,8 @@ static int draw_as(const struct plot *p, const char *stem, const char *format, s
 	if (status < 0)
 		return -1;
 	if (status || access(drawn, R_OK))
-		return error_set(err, KAB_ENVIRONMENT, "gnuplot failed on %s/%s for %s: %.800s", scripts, script, drawn,
-			words && *words ? words : "no reason given");
+		return error_set(err, KAB_ENVIRONMENT, "gnuplot failed on %s/%s for %s: %.800s",
+			scripts, script, drawn, words && *words ? words : "no reason given");
 	return 0;
 }
 
@@ -172,10 +176,12 @@ static int draw(const struct plot *p, const char *dir, struct error *err)
 {
 	__free_char char *stem = xasprintf("%s/%s", dir, p->stem);
 
-	return write_part(stem, "gp", &p->settings, err) || write_part(stem, "dat", &p->data, err) ||
-			       draw_as(p, stem, "svg", err) || refine(p, stem, err) || draw_as(p, stem, "png", err) ?
-		       -1 :
-		       0;
+	return write_part(stem, "gp", &p->settings, err) ||
+			       write_part(stem, "dat", &p->data, err) ||
+			       draw_as(p, stem, "svg", err) || refine(p, stem, err) ||
+			       draw_as(p, stem, "png", err)
+		       ? -1
+		       : 0;
 }
 
 int plots_draw(const struct plots *list, const char *dir, struct error *err)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * gnuplot's SVG made fit for pages. gnuplot writes every colour as an attribute, which a style rule beats: the rules
- * below turn the neutral colours of plots/style.gp, and those of its palette that are too dark on a dark ground, where
- * the reader prefers dark. Printing keeps the light ones.
+ * gnuplot's SVG made fit for pages. gnuplot writes every colour as an attribute, which a style rule
+ * beats: the rules below turn the neutral colours of plots/style.gp, and those of its palette that
+ * are too dark on a dark ground, where the reader prefers dark. Printing keeps the light ones.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +14,16 @@
 static const struct {
 	unsigned light, dark;
 } turned[] = {
-	{ 0xffffff, 0x15191e }, /* paper */
-	{ 0x222222, 0xe6e6e6 }, /* ink */
-	{ 0x666666, 0xa8aeb5 }, /* soft */
-	{ 0xdddddd, 0x343a41 }, /* rule */
-	{ 0xe8edf2, 0x262d35 }, /* band */
-	{ 0x0072b2, 0x4aa8e0 },
-	{ 0xd55e00, 0xff8a3d },
-	{ 0x009e73, 0x2ec79a },
-	{ 0x8a6d00, 0xd9b13b },
-	{ 0x882255, 0xe07aae },
+	{0xffffff, 0x15191e}, /* paper */
+	{0x222222, 0xe6e6e6}, /* ink */
+	{0x666666, 0xa8aeb5}, /* soft */
+	{0xdddddd, 0x343a41}, /* rule */
+	{0xe8edf2, 0x262d35}, /* band */
+	{0x0072b2, 0x4aa8e0},
+	{0xd55e00, 0xff8a3d},
+	{0x009e73, 0x2ec79a},
+	{0x8a6d00, 0xd9b13b},
+	{0x882255, 0xe07aae},
 };
 
 /* gnuplot spells one colour in three ways, by where it stands. */
@@ -32,8 +32,10 @@ static void add_rule(struct buf *b, const char *property, unsigned light, unsign
 	unsigned red = light >> 16, green = light >> 8 & 255, blue = light & 255;
 
 	buf_addf(b,
-		"svg.kab [%s=\"rgb(%3u, %3u, %3u)\"],svg.kab [%s=\"rgb(%u,%u,%u)\"],svg.kab [%s=\"#%06x\"]{%s:#%06x}\n",
-		property, red, green, blue, property, red, green, blue, property, light, property, dark);
+		"svg.kab [%s=\"rgb(%3u, %3u, %3u)\"],svg.kab [%s=\"rgb(%u,%u,%u)\"],svg.kab "
+		"[%s=\"#%06x\"]{%s:#%06x}\n",
+		property, red, green, blue, property, red, green, blue, property, light, property,
+		dark);
 }
 
 static void add_style(struct buf *b)
@@ -42,6 +44,7 @@ static void add_style(struct buf *b)
 	for (size_t i = 0; i < ARRAY_SIZE(turned); i++) {
 		add_rule(b, "stroke", turned[i].light, turned[i].dark);
 		add_rule(b, "fill", turned[i].light, turned[i].dark);
+		add_rule(b, "color", turned[i].light, turned[i].dark);
 	}
 	buf_addstr(b, "svg.kab g[color=\"black\"]{color:#e6e6e6}\n}</style>\n");
 }
@@ -75,7 +78,7 @@ static size_t empty_group(const char *s)
 
 static char *without_empty_groups(const char *svg)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	while (*svg) {
 		size_t skip = empty_group(svg), run;
@@ -95,7 +98,8 @@ struct refiner {
 	char *id1, *id2, *href, *url;
 };
 
-/* Inside a tag: ids get their prefix, the font its substitutes. Returns whether something was replaced. */
+/* Inside a tag: ids get their prefix, the font its substitutes. Returns whether something was
+ * replaced. */
 static bool refine_attribute(struct buf *b, const char **here, const struct refiner *r)
 {
 	return replace_at(b, here, "id='", r->id1) || replace_at(b, here, "id=\"", r->id2) ||
@@ -122,7 +126,8 @@ static void refine(struct buf *b, const char *here, const char *title, const str
 			add_head(b, title);
 			here += strlen(head);
 			headed = true;
-		} else if (!headed && replace_at(b, &here, root, "<svg class=\"kab\" role=\"img\" ")) {
+		} else if (!headed &&
+			   replace_at(b, &here, root, "<svg class=\"kab\" role=\"img\" ")) {
 			continue;
 		} else if (!in_tag || !refine_attribute(b, &here, r)) {
 			/* Text holds no '<' of its own: it is escaped there. */
@@ -141,7 +146,7 @@ char *plot_svg_refine(const char *svg, const char *stem, const char *title)
 		.href = xasprintf("href='#%s-", stem),
 		.url = xasprintf("url(#%s-", stem),
 	};
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	refine(&b, lean, title, &r);
 	free(r.id1);

@@ -27,7 +27,8 @@ static int parse_selector(const char *text, struct selector *s, struct error *er
 		char *eq = strchr(w, '=');
 
 		if (!eq || eq == w || !eq[1])
-			return error_set(err, KAB_USAGE, "'%s' in a selector: expected KEY=VALUE", w);
+			return error_set(
+				err, KAB_USAGE, "'%s' in a selector: expected KEY=VALUE", w);
 		*eq = '\0';
 		params_set(&s->words, w, eq + 1);
 	}
@@ -65,7 +66,7 @@ static int take_column(struct published *p, const struct line *l, struct error *
 		return error_set(err, KAB_USAGE, "a 'column' after the first 'row'");
 	p->columns = xrealloc_array(p->columns, p->ncolumns + 1, sizeof(*p->columns));
 	c = &p->columns[p->ncolumns++];
-	*c = (struct published_column){ .name = xstrdup(l->fields[1]) };
+	*c = (struct published_column){.name = xstrdup(l->fields[1])};
 	return parse_selector(l->fields[2], &c->select, err);
 }
 
@@ -74,13 +75,15 @@ static int take_row(struct published *p, const struct line *l, struct error *err
 	struct published_row *row;
 
 	if (l->n != 3 + p->ncolumns)
-		return error_set(err, KAB_USAGE, "a row of %zu values: expected one for each of %zu columns",
+		return error_set(err, KAB_USAGE,
+			"a row of %zu values: expected one for each of %zu columns",
 			l->n > 3 ? l->n - 3 : 0, p->ncolumns);
 	p->rows = xrealloc_array(p->rows, p->nrows + 1, sizeof(*p->rows));
 	row = &p->rows[p->nrows++];
-	*row = (struct published_row){ .name = xstrdup(l->fields[1]), .v = xcalloc(p->ncolumns + 1, sizeof(*row->v)) };
+	*row = (struct published_row){
+		.name = xstrdup(l->fields[1]), .v = xcalloc(p->ncolumns + 1, sizeof(*row->v))};
 	for (size_t i = 0; i < p->ncolumns; i++) {
-		row->v[i] = (struct published_value){ .ours = NAN, .lo = NAN, .hi = NAN };
+		row->v[i] = (struct published_value){.ours = NAN, .lo = NAN, .hi = NAN};
 		if (parse_value(l->fields[3 + i], &row->v[i].theirs, err))
 			return -1;
 	}
@@ -128,19 +131,19 @@ static const struct {
 	size_t fewest, most; /* fields, the name included */
 	int (*take)(struct published *p, const struct line *l, struct error *err);
 } kinds[] = {
-	{ "title", 2, 2, take_title },
-	{ "source", 2, 2, take_source },
-	{ "machine", 2, 2, take_machine },
-	{ "note", 2, 2, take_note },
-	{ "shape", 4, 4, take_shape },
-	{ "select", 2, 2, take_select },
-	{ "column", 3, 3, take_column },
-	{ "row", 4, MOST_FIELDS, take_row },
+	{"title", 2, 2, take_title},
+	{"source", 2, 2, take_source},
+	{"machine", 2, 2, take_machine},
+	{"note", 2, 2, take_note},
+	{"shape", 4, 4, take_shape},
+	{"select", 2, 2, take_select},
+	{"column", 3, 3, take_column},
+	{"row", 4, MOST_FIELDS, take_row},
 };
 
 static int take_line(struct published *p, char *text, struct error *err)
 {
-	struct line l = { 0 };
+	struct line l = {0};
 
 	for (char *field; (field = strsep(&text, "\t"));) {
 		if (l.n == MOST_FIELDS)
@@ -151,13 +154,15 @@ static int take_line(struct published *p, char *text, struct error *err)
 		if (strcmp(kinds[i].name, l.fields[0]))
 			continue;
 		if (l.n < kinds[i].fewest || l.n > kinds[i].most)
-			return error_set(err, KAB_USAGE, "'%s' with %zu fields between tabs: expected %zu%s",
-				l.fields[0], l.n - 1, kinds[i].fewest - 1,
+			return error_set(err, KAB_USAGE,
+				"'%s' with %zu fields between tabs: expected %zu%s", l.fields[0],
+				l.n - 1, kinds[i].fewest - 1,
 				kinds[i].most > kinds[i].fewest ? " or more" : "");
 		return kinds[i].take(p, &l, err);
 	}
 	return error_set(err, KAB_USAGE,
-		"'%s': expected title, source, machine, note, shape, select, column or row", l.fields[0]);
+		"'%s': expected title, source, machine, note, shape, select, column or row",
+		l.fields[0]);
 }
 
 /* What the lines have to be together. */
@@ -166,11 +171,13 @@ static int check(const char *path, const struct published *p, struct error *err)
 	double x;
 
 	if (!p->title || !p->source || !p->ncolumns || !p->nrows)
-		return error_set(err, KAB_USAGE, "%s: expected a title, a source, columns and rows", path);
+		return error_set(
+			err, KAB_USAGE, "%s: expected a title, a source, columns and rows", path);
 	for (size_t i = 0; p->shape_metric && i < p->nrows; i++)
 		if (parse_value(p->rows[i].name, &x, NULL) || !(x > 0))
-			return error_set(err, KAB_USAGE, "%s: row '%s': a shape needs rows named by numbers above 0",
-				path, p->rows[i].name);
+			return error_set(err, KAB_USAGE,
+				"%s: row '%s': a shape needs rows named by numbers above 0", path,
+				p->rows[i].name);
 	return 0;
 }
 
@@ -180,14 +187,14 @@ int published_parse(const char *path, const char *text, struct published *p, str
 	char *rest = copy;
 	unsigned number = 0;
 
-	*p = (struct published){ 0 };
+	*p = (struct published){0};
 	for (char *l; (l = strsep(&rest, "\n"));) {
 		number++;
 		if (!*l || *l == '#')
 			continue;
 		if (take_line(p, l, err)) {
 			published_clear(p);
-			return error_prefix(err, "%s:%u: ", path, number);
+			return error_prefix(err, "%s:%u", path, number);
 		}
 	}
 	if (check(path, p, err)) {
@@ -221,17 +228,18 @@ void published_clear(struct published *p)
 	free(p->x_title);
 	free(p->y_title);
 	free(p->shape_metric);
-	*p = (struct published){ 0 };
+	*p = (struct published){0};
 }
 
-/* ---- this run's figures ------------------------------------------------------------------------ */
+/* ---- this run's figures ------------------------------------------------------------------------
+ */
 
 /* Words of the table, the row and the column together; the narrower one wins. */
 static struct params join(const struct published *p, const struct published_row *row,
 	const struct published_column *column)
 {
-	const struct params *all[] = { &p->select.words, &column->select.words, &row->select.words };
-	struct params joined = { 0 };
+	const struct params *all[] = {&p->select.words, &column->select.words, &row->select.words};
+	struct params joined = {0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		for (size_t k = 0; k < all[i]->n; k++)
@@ -260,8 +268,8 @@ static bool is_reserved(const char *key)
 }
 
 /* What @key is for a sample of @cell; "" if it has no such thing. */
-static const char *property(char text[32], const struct matrix *m, const struct cell *cell, const struct sample *s,
-	const char *key)
+static const char *property(char text[32], const struct matrix *m, const struct cell *cell,
+	const struct sample *s, const char *key)
 {
 	const char *v = json_string_value(json_object_get(s->params, key));
 
@@ -278,7 +286,8 @@ static const char *property(char text[32], const struct matrix *m, const struct 
 	return text;
 }
 
-static bool picks(const struct params *words, const struct matrix *m, const struct cell *cell, const struct sample *s)
+static bool picks(const struct params *words, const struct matrix *m, const struct cell *cell,
+	const struct sample *s)
 {
 	char text[32];
 
@@ -290,20 +299,22 @@ static bool picks(const struct params *words, const struct matrix *m, const stru
 }
 
 /* A good sample of @arm in @cell that the words pick. */
-static bool cell_picked(const struct params *words, const struct store *run, const char *arm, const struct cell *cell)
+static bool cell_picked(const struct params *words, const struct store *run, const char *arm,
+	const struct cell *cell)
 {
 	size_t n;
 	const struct sample *s = store_samples(run, &n);
 
 	for (size_t i = 0; i < n; i++)
 		if (s[i].status == SAMPLE_OK && !s[i].warmup && !strcmp(s[i].arm, arm) &&
-			!strcmp(s[i].cell, cell->id) && picks(words, store_matrix(run), cell, &s[i]))
+			!strcmp(s[i].cell, cell->id) &&
+			picks(words, store_matrix(run), cell, &s[i]))
 			return true;
 	return false;
 }
 
-static void fill_value(struct published_value *v, const struct params *words, const struct store *run, const char *arm,
-	const struct plan *plan)
+static void fill_value(struct published_value *v, const struct params *words,
+	const struct store *run, const char *arm, const struct plan *plan)
 {
 	const char *metric = params_get(words, "metric"), *scale = params_get(words, "scale");
 	double factor = scale ? strtod(scale, NULL) : 1;
@@ -334,7 +345,9 @@ void published_fill(struct published *p, const struct store *run, const struct p
 		for (size_t k = 0; k < p->ncolumns; k++) {
 			struct params words = join(p, &p->rows[i], &p->columns[k]);
 			const char *side = params_get(&words, "arm");
-			const char *arm = !side || strcmp(side, "series") ? m->baseline : series ? series->label : NULL;
+			const char *arm = !side || strcmp(side, "series") ? m->baseline
+					  : series			  ? series->label
+									  : NULL;
 
 			if (arm)
 				fill_value(&p->rows[i].v[k], &words, run, arm, plan);
@@ -352,12 +365,13 @@ static bool listed(const struct published_list *list, const char *series)
 }
 
 /* The table of @series, a name or a folder, if it has one. */
-static int add_table(const char *series, const struct store *run, const struct plan *plan, struct published_list *list,
-	struct error *err)
+static int add_table(const char *series, const struct store *run, const struct plan *plan,
+	struct published_list *list, struct error *err)
 {
-	__free_char char *path = strchr(series, '/') ?
-					 xasprintf("%s/published.tsv", series) :
-					 xasprintf("%s/kernel-patch/series/%s/published.tsv", kab_home(), series);
+	__free_char char *path =
+		strchr(series, '/')
+			? xasprintf("%s/published.tsv", series)
+			: xasprintf("%s/kernel-patch/series/%s/published.tsv", kab_home(), series);
 	__free_char char *text = NULL;
 	struct published p;
 
@@ -390,5 +404,5 @@ void published_list_clear(struct published_list *list)
 	for (size_t i = 0; i < list->n; i++)
 		published_clear(&list->v[i]);
 	free(list->v);
-	*list = (struct published_list){ 0 };
+	*list = (struct published_list){0};
 }

@@ -8,16 +8,16 @@
  *   source   where it was published
  *   machine  what it was measured on
  *   note     what to know when comparing; may repeat
- *   shape    x title, y title, metric: draw the columns of this metric over the rows (whose names are
- *            numbers), each as a multiple of its first row
- *   select   selector that holds for the whole table
- *   column   name, selector
- *   row      name, selector, then one published value for each column ("-": none)
+ *   shape    x title, y title, metric: draw the columns of this metric over the rows (whose names
+ * are numbers), each as a multiple of its first row select   selector that holds for the whole
+ * table column   name, selector row      name, selector, then one published value for each column
+ * ("-": none)
  *
- * A selector is a list of words: arm=baseline or arm=series (the first arm that carries the series whole and overrides
- * no parameter), metric=NAME, scale=FACTOR (from the metric's unit to the table's), workload=NAME, cpus=N,
- * nodes=N, workers=N (as counted in the samples), and any parameter of the workload by its name. A
- * field of ours is what the selectors of table, row and column together pick.
+ * A selector is a list of words: arm=baseline or arm=series (the first arm that carries the series
+ * whole and overrides no parameter), metric=NAME, scale=FACTOR (from the metric's unit to the
+ * table's), workload=NAME, cpus=N, nodes=N, workers=N (as counted in the samples), and any
+ * parameter of the workload by its name. A field of ours is what the selectors of table, row and
+ * column together pick.
  */
 #ifndef KAB_PUBLISHED_H
 #define KAB_PUBLISHED_H
@@ -37,10 +37,11 @@ struct published_column {
 
 /* One field: what was published, and what this run has. */
 struct published_value {
-	double theirs;	    /* NAN: nothing published */
-	double ours, lo, hi; /* median of boots and its interval, in the table's unit; NAN: not measured */
-	const char *cell;   /* where ours comes from, borrowed from the plan; NULL */
-	size_t candidates;  /* cells that the selectors pick; the first is taken */
+	double theirs; /* NAN: nothing published */
+	double ours, lo,
+		hi; /* median of boots and its interval, in the table's unit; NAN: not measured */
+	const char *cell;  /* where ours comes from, borrowed from the plan; NULL */
+	size_t candidates; /* cells that the selectors pick; the first is taken */
 };
 
 struct published_row {
@@ -72,7 +73,8 @@ int published_parse(const char *path, const char *text, struct published *p, str
 void published_clear(struct published *p);
 /* Fills in ours from @run. @plan: of the run's matrix. */
 void published_fill(struct published *p, const struct store *run, const struct plan *plan);
-/* The tables of every series that an arm of @run carries, filled in; a series without one adds nothing. */
+/* The tables of every series that an arm of @run carries, filled in; a series without one adds
+ * nothing. */
 int published_collect(const struct store *run, const struct plan *plan, struct published_list *list,
 	struct error *err);
 void published_list_clear(struct published_list *list);

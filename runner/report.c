@@ -12,17 +12,20 @@ static const struct {
 	const char *file;
 	int (*render)(const struct report *r, const char *dir, struct buf *b, struct error *err);
 } formats[] = {
-	{ "report.html", report_html },
-	{ "report.md", report_md },
-	{ "cover-letter.txt", report_cover },
+	{"report.html", report_html},
+	{"report.md", report_md},
+	{"cover-letter.txt", report_cover},
 };
 
 static int write_formats(const struct report *r, const char *dir, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		__free_char char *path = xasprintf("%s/%s", dir, formats[i].file);
-		struct buf b = { 0 };
-		int ret = formats[i].render(r, dir, &b, err) || file_write_atomic(path, b.data, b.len, err) ? -1 : 0;
+		struct buf b = {0};
+		int ret = formats[i].render(r, dir, &b, err) ||
+					  file_write_atomic(path, b.data, b.len, err)
+				  ? -1
+				  : 0;
 
 		buf_free(&b);
 		if (ret)
@@ -31,7 +34,8 @@ static int write_formats(const struct report *r, const char *dir, struct error *
 	return 0;
 }
 
-int report_write(const struct store *run, const struct comparison *c, const char *out, struct error *err)
+int report_write(
+	const struct store *run, const struct comparison *c, const char *out, struct error *err)
 {
 	__free_char char *dir = out ? xstrdup(out) : xasprintf("%s/report", store_path(run));
 	struct report r;

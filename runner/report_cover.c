@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * cover-letter.txt: what goes into the letter above a patch series. Plain ASCII in COVER_WIDTH columns, since wider
- * tables break on their way through mail programs.
+ * cover-letter.txt: what goes into the letter above a patch series. Plain ASCII in COVER_WIDTH
+ * columns, since wider tables break on their way through mail programs.
  */
 #include <math.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 /* Percent without its space: the table is narrow. */
 static char *compact(const char *text)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	for (; *text; text++)
 		if (*text != ' ' || text[1] != '%')
@@ -28,7 +28,7 @@ static char *compact(const char *text)
 
 static char *ascii(const char *text)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	buf_addstr(&b, "");
 	text_add_ascii(&b, text);
@@ -51,7 +51,8 @@ static void add_paragraph(struct buf *b, const char *text)
 }
 
 /*
- * Where a name of @len characters at @s may be cut so that at most @room stay: behind a '/' or a ',' if one is there.
+ * Where a name of @len characters at @s may be cut so that at most @room stay: behind a '/' or a
+ * ',' if one is there.
  */
 static size_t cut(const char *s, size_t room)
 {
@@ -88,7 +89,8 @@ static void add_row(struct buf *b, const struct row *row)
 	e = compact(row_tested(row) ? text_effect(effect, row, row->e.effect) : "-");
 	i = compact(row_tested(row) && isfinite(row->e.lo) ? text_interval(interval, row) : "-");
 	add_name(b, row->cell);
-	/* Figures that are too wide push the rest to a line of their own rather than beyond the margin. */
+	/* Figures that are too wide push the rest to a line of their own rather than beyond the
+	 * margin. */
 	if (strlen(e) > EFFECT || strlen(i) > INTERVAL)
 		buf_addf(b, "\n%*s %s\n%*s", (int)(COVER_WIDTH - VERDICT - 1 - strlen(i)) - 2, e, i,
 			COVER_WIDTH - VERDICT - 1, "");
@@ -105,13 +107,14 @@ struct table {
 
 static bool belongs(const struct report *r, const struct table *t, const struct row *row)
 {
-	return report_is_main(r, row) && !strcmp(row->arm, t->arm) && !strcmp(row->metric.name, t->metric->name);
+	return report_is_main(r, row) && !strcmp(row->arm, t->arm) &&
+	       !strcmp(row->metric.name, t->metric->name);
 }
 
 static void add_table(struct buf *b, const struct report *r, const struct table *t)
 {
-	__free_char char *words = xasprintf("%s against %s: %s%s%s", t->arm, r->c->baseline, t->metric->title,
-		t->metric->better == BETTER_MORE ? ", more is better" : "",
+	__free_char char *words = xasprintf("%s against %s: %s%s%s", t->arm, r->c->baseline,
+		t->metric->title, t->metric->better == BETTER_MORE ? ", more is better" : "",
 		t->metric->better == BETTER_LESS ? ", less is better" : "");
 	__free_char char *level = xasprintf("%g%% interval", 100 * (1 - r->c->alpha));
 
@@ -131,7 +134,7 @@ static void add_tables(struct buf *b, const struct report *r)
 	bool some = false;
 
 	for (size_t i = 0; i < r->c->nrows; i++) {
-		struct table t = { r->c->rows[i].arm, &r->c->rows[i].metric };
+		struct table t = {r->c->rows[i].arm, &r->c->rows[i].metric};
 		bool seen = !belongs(r, &t, &r->c->rows[i]);
 
 		for (size_t k = 0; k < i && !seen; k++)
@@ -151,7 +154,7 @@ static const char *base_version(const struct report *r)
 	const json_t *arms = json_object_get(store_run(r->run), "arms"), *arm;
 	size_t i;
 
-	json_array_foreach((json_t *)arms, i, arm) {
+	json_array_foreach ((json_t *)arms, i, arm) {
 		const char *v = json_string_value(json_object_get(arm, "base_version"));
 
 		if (v)
@@ -163,11 +166,11 @@ static const char *base_version(const struct report *r)
 static void add_footnote(struct buf *b, const struct report *r)
 {
 	__free_char char *method = report_method_line(r), *control = report_control_line(r);
-	__free_char char *how = xasprintf("%s. Samples: %zu ok, %zu failed, %zu skipped.", method, r->c->ok, r->c->failed,
-		r->c->skipped);
+	__free_char char *how = xasprintf("%s. Samples: %zu ok, %zu failed, %zu skipped.", method,
+		r->c->ok, r->c->failed, r->c->skipped);
 	const char *base = base_version(r), *cpu = report_text(r, "env", "cpu_model");
-	__free_char char *where = xasprintf("%s%s%s%s%s%s.", *base ? "Linux " : "", base, *base ? ", " : "",
-		r->machine, *cpu ? ", on " : "", cpu);
+	__free_char char *where = xasprintf("%s%s%s%s%s%s.", *base ? "Linux " : "", base,
+		*base ? ", " : "", r->machine, *cpu ? ", on " : "", cpu);
 
 	add_paragraph(b, where);
 	add_paragraph(b, how);
@@ -177,7 +180,8 @@ static void add_footnote(struct buf *b, const struct report *r)
 
 int report_cover(const struct report *r, const char *dir, struct buf *b, struct error *err)
 {
-	__free_char char *summary = report_summary(r), *head = xasprintf("%s: %s.", r->title, summary);
+	__free_char char *summary = report_summary(r),
+			 *head = xasprintf("%s: %s.", r->title, summary);
 
 	(void)dir;
 	(void)err;

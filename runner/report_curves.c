@@ -10,8 +10,8 @@
 #include "report_text.h"
 
 #define PAGE_WIDTH 1000
-#define PANEL_HEIGHT 250 /* these three as in plots/panels.gp */
-#define PANELS_ABOVE 92
+#define PANEL_HEIGHT 250 /* these as in plots/panels.gp */
+#define PANELS_ABOVE 72
 #define PANELS_BELOW 30
 
 /* Settings that are one array, an element for each panel. */
@@ -33,17 +33,22 @@ static void set_panel_texts(struct plot *p, const char *name, const char *const 
 	buf_addstr(&p->settings, "]\n");
 }
 
-static void set_panels(struct plot *p, const struct report *r, const char *subtitle, const char *const *titles,
-	size_t n)
+static void set_panels(struct plot *p, const struct report *r, const char *subtitle,
+	const char *const *titles, size_t n)
 {
+	size_t columns = n > 6 ? 3 : n > 1 ? 2 : 1;
+
 	plot_set_page(p, r, subtitle, PAGE_WIDTH,
-		PANELS_ABOVE + PANELS_BELOW + PANEL_HEIGHT * (double)((n + 1) / 2));
+		PANELS_ABOVE + plot_key_height(r) + PANELS_BELOW +
+			PANEL_HEIGHT * (double)((n + columns - 1) / columns));
 	plot_set_arms(p, r);
+	plot_set_number(p, "columns", (double)columns);
 	plot_set_number(p, "panels", (double)n);
 	set_panel_texts(p, "panel", titles, n);
 }
 
-/* ---- rates over vCPUs ------------------------------------------------------------------------- */
+/* ---- rates over vCPUs -------------------------------------------------------------------------
+ */
 
 static bool same_params(const struct params *a, const struct params *b)
 {
@@ -88,10 +93,11 @@ struct curves {
 	double low_x, high_x;
 };
 
-/* "localcpu/pages=16" of "localcpu/pages=16/cpus=4/nodes=2": machine parts are always the last ones. */
+/* "localcpu/pages=16" of "localcpu/pages=16/cpus=4/nodes=2": machine parts are always the last
+ * ones. */
 static char *without_cpus(const char *id)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	const char *part = id;
 
 	while (*part) {
@@ -126,7 +132,7 @@ static bool varies(const struct report *r, const struct cell *c)
 
 static struct curves find_curves(const struct report *r)
 {
-	struct curves list = { 0 };
+	struct curves list = {0};
 
 	for (size_t i = 0; i < r->plan->ncells; i++) {
 		const struct cell *c = &r->plan->cells[i];
@@ -135,7 +141,7 @@ static struct curves find_curves(const struct report *r)
 		if (!row || has_curve(r, &list, c) || !varies(r, c))
 			continue;
 		list.v = xrealloc_array(list.v, list.n + 1, sizeof(*list.v));
-		list.v[list.n++] = (struct curve){ c, row->metric, without_cpus(c->id), 0 };
+		list.v[list.n++] = (struct curve){c, row->metric, without_cpus(c->id), 0};
 	}
 	return list;
 }
@@ -148,16 +154,17 @@ static int by_cpus(const void *a, const void *b)
 }
 
 /* Both indexes of one arm in one panel. */
-static void add_arm(struct plot *p, const struct report *r, struct curves *list, struct curve *curve, const char *arm)
+static void add_arm(struct plot *p, const struct report *r, struct curves *list,
+	struct curve *curve, const char *arm)
 {
 	double(*points)[4] = xcalloc(r->plan->ncells + 1, sizeof(*points));
-	struct plot rings = { 0 };
+	struct plot rings = {0};
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->plan->ncells; i++) {
 		const struct cell *c = &r->plan->cells[i];
 		double cpus = r->m->machines[c->machine].cpus;
-		struct blocks b = { 0 };
+		struct blocks b = {0};
 		struct spread s;
 
 		if (!same_but_cpus(r, curve->first, c))
@@ -165,11 +172,12 @@ static void add_arm(struct plot *p, const struct report *r, struct curves *list,
 		b = blocks_of(r->run, arm, arm, c->id, &curve->metric);
 		s = spread_of_blocks(&b, true);
 		for (size_t k = 0; k < b.n; k++) {
-			plot_add_line(&rings, (double[]){ cpus, b.v[k].arm.median }, 2, NULL);
+			plot_add_line(&rings, (double[]){cpus, b.v[k].arm.median}, 2, NULL);
 			curve->high = fmax(curve->high, b.v[k].arm.median);
 		}
 		if (b.n) {
-			memcpy(points[n++], (double[]){ cpus, s.median, s.lo, s.hi }, sizeof(*points));
+			memcpy(points[n++], (double[]){cpus, s.median, s.lo, s.hi},
+				sizeof(*points));
 			list->low_x = list->low_x ? fmin(list->low_x, cpus) : cpus;
 			list->high_x = fmax(list->high_x, cpus);
 		}
@@ -187,7 +195,7 @@ static void add_arm(struct plot *p, const struct report *r, struct curves *list,
 
 static void set_cpus(struct plot *p, const struct report *r)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	for (size_t i = 0; i < r->m->nmachines; i++)
 		buf_addf(&b, "%s%u", i ? " " : "", r->m->machines[i].cpus);
@@ -199,13 +207,15 @@ void report_plot_scaling(struct report *r)
 {
 	static const char subtitle[] = "Median of the boots and its interval; rings: single boots";
 	struct curves list = find_curves(r);
-	const char **titles = xcalloc(list.n + 1, sizeof(*titles)), **units = xcalloc(list.n + 1, sizeof(*units));
+	const char **titles = xcalloc(list.n + 1, sizeof(*titles)),
+		   **units = xcalloc(list.n + 1, sizeof(*units));
 	double *high = xcalloc(list.n + 1, sizeof(*high));
 	struct plot *p;
 
 	if (!list.n)
 		goto out;
-	p = plots_add(&r->plots, "scaling", "scaling", "Scaling over virtual CPUs, by arm", subtitle);
+	p = plots_add(
+		&r->plots, "scaling", "scaling", "Scaling over virtual CPUs, by arm", subtitle);
 	for (size_t i = 0; i < list.n; i++) {
 		for (size_t a = 0; a < r->m->narms; a++)
 			add_arm(p, r, &list, &list.v[i], r->m->arms[a].label);
@@ -228,7 +238,8 @@ out:
 	free(high);
 }
 
-/* ---- latency ---------------------------------------------------------------------------------- */
+/* ---- latency ----------------------------------------------------------------------------------
+ */
 
 #define LAST_NINE 5 /* 99.999 % */
 #define STEPS_PER_NINE 12
@@ -250,15 +261,17 @@ static void merge(struct merged *m, const struct histogram *h)
 }
 
 /* @block: of this block alone; -1: of all. Returns whether anything was there. */
-static bool merge_samples(struct merged *m, const struct report *r, const char *arm, const char *cell, long block)
+static bool merge_samples(
+	struct merged *m, const struct report *r, const char *arm, const char *cell, long block)
 {
 	size_t n;
 	const struct sample *s = store_samples(r->run, &n);
 
 	memset(m, 0, sizeof(*m));
 	for (size_t i = 0; i < n; i++)
-		if (s[i].status == SAMPLE_OK && !s[i].warmup && (block < 0 || s[i].block == block) &&
-			!strcmp(s[i].arm, arm) && !strcmp(s[i].cell, cell))
+		if (s[i].status == SAMPLE_OK && !s[i].warmup &&
+			(block < 0 || s[i].block == block) && !strcmp(s[i].arm, arm) &&
+			!strcmp(s[i].cell, cell))
 			merge(m, &s[i].latency);
 	return m->count > 0;
 }
@@ -271,7 +284,8 @@ struct latency_range {
 /* @x nines: the latency in us below which a share 1 - 10^-x of all operations stays. */
 static double at_nines(const struct merged *m, double x)
 {
-	return (double)hist_percentile(m->bucket, HIST_BUCKETS, m->min, m->max, 1 - pow(10, -x)) / 1000;
+	return (double)hist_percentile(m->bucket, HIST_BUCKETS, m->min, m->max, 1 - pow(10, -x)) /
+	       1000;
 }
 
 /* What one operation more or less would move is not drawn. */
@@ -297,19 +311,19 @@ static void add_line_of(struct plot *p, const struct merged *m, struct latency_r
 
 		if (x > end)
 			break;
-		plot_add_line(p, (double[]){ x, y }, 2, NULL);
+		plot_add_line(p, (double[]){x, y}, 2, NULL);
 		note_latency(range, x, y);
 	}
 }
 
 static void add_rings_of(struct plot *p, const struct merged *m, struct latency_range *range)
 {
-	static const double nines[] = { 0.30103, 1, 2, 3, 4 };
+	static const double nines[] = {0.30103, 1, 2, 3, 4};
 
 	for (size_t i = 0; i < ARRAY_SIZE(nines) && nines[i] <= nines_of(m); i++) {
 		double y = at_nines(m, nines[i]);
 
-		plot_add_line(p, (double[]){ nines[i], y }, 2, NULL);
+		plot_add_line(p, (double[]){nines[i], y}, 2, NULL);
 		note_latency(range, nines[i], y);
 	}
 }
@@ -335,14 +349,16 @@ static bool has_latency(const struct report *r, const char *cell)
 	const struct sample *s = store_samples(r->run, &n);
 
 	for (size_t i = 0; i < n; i++)
-		if (s[i].status == SAMPLE_OK && !s[i].warmup && s[i].latency.count && !strcmp(s[i].cell, cell))
+		if (s[i].status == SAMPLE_OK && !s[i].warmup && s[i].latency.count &&
+			!strcmp(s[i].cell, cell))
 			return true;
 	return false;
 }
 
 void report_plot_latency(struct report *r)
 {
-	static const char subtitle[] = "Lines: histograms of all boots together; rings: single boots";
+	static const char subtitle[] =
+		"Lines: histograms of all boots together; rings: single boots";
 	const char **cells = xcalloc(r->plan->ncells + 1, sizeof(*cells));
 	double *high_x = xcalloc(r->plan->ncells + 1, sizeof(double));
 	double *low_y = xcalloc(r->plan->ncells + 1, sizeof(double));
@@ -355,9 +371,10 @@ void report_plot_latency(struct report *r)
 			cells[n++] = r->plan->cells[i].id;
 	if (!n)
 		goto out;
-	p = plots_add(&r->plots, "latency", "latency", "Latency of an operation by percentile, by arm", subtitle);
+	p = plots_add(&r->plots, "latency", "latency",
+		"Latency of an operation by percentile, by arm", subtitle);
 	for (size_t i = 0; i < n; i++) {
-		struct latency_range range = { 0 };
+		struct latency_range range = {0};
 
 		for (size_t a = 0; a < r->m->narms; a++)
 			add_latency(p, r, cells[i], r->m->arms[a].label, &range);
@@ -376,7 +393,8 @@ out:
 	free(high_y);
 }
 
-/* ---- published curves ------------------------------------------------------------------------- */
+/* ---- published curves -------------------------------------------------------------------------
+ */
 
 /* The metric that a column's figures are of. */
 static const char *column_metric(const struct published *t, size_t column)
@@ -389,8 +407,8 @@ static const char *column_metric(const struct published *t, size_t column)
 static size_t column_side(const struct report *r, const struct published *t, size_t column)
 {
 	const char *side = params_get(&t->columns[column].select.words, "arm");
-	const struct arm *arm = side && !strcmp(side, "series") ? published_arm(t, r->m) :
-								  matrix_arm(r->m, r->c->baseline);
+	const struct arm *arm = side && !strcmp(side, "series") ? published_arm(t, r->m)
+								: matrix_arm(r->m, r->c->baseline);
 
 	return arm ? (size_t)(arm - r->m->arms) : 0;
 }
@@ -415,7 +433,7 @@ static void add_curve(struct plot *p, const struct published *t, size_t column, 
 		double y = t->rows[i].v[column].theirs / theirs;
 
 		if (isfinite(y)) {
-			plot_add_line(p, (double[]){ strtod(t->rows[i].name, NULL), y }, 2, NULL);
+			plot_add_line(p, (double[]){strtod(t->rows[i].name, NULL), y}, 2, NULL);
 			*high_y = fmax(*high_y, y);
 		}
 	}
@@ -425,7 +443,8 @@ static void add_curve(struct plot *p, const struct published *t, size_t column, 
 
 		if (isfinite(v->ours / ours)) {
 			plot_add_line(p,
-				(double[]){ strtod(t->rows[i].name, NULL), v->ours / ours, v->lo / ours, v->hi / ours },
+				(double[]){strtod(t->rows[i].name, NULL), v->ours / ours,
+					v->lo / ours, v->hi / ours},
 				4, NULL);
 			*high_y = fmax(*high_y, v->hi / ours);
 		}
@@ -436,7 +455,7 @@ static void add_curve(struct plot *p, const struct published *t, size_t column, 
 static void set_rows(struct plot *p, const struct published *t)
 {
 	double low = strtod(t->rows[0].name, NULL), high = low;
-	struct buf tics = { 0 };
+	struct buf tics = {0};
 
 	for (size_t i = 0; i < t->nrows; i++) {
 		double x = strtod(t->rows[i].name, NULL);
@@ -453,8 +472,8 @@ static void set_rows(struct plot *p, const struct published *t)
 
 static void plot_shape(struct report *r, const struct published *t)
 {
-	static const char subtitle[] =
-		"Each curve as a multiple of its own first value: machines differ, shapes may be compared";
+	static const char subtitle[] = "Each curve as a multiple of its own first value: machines "
+				       "differ, shapes may be compared";
 	__free_char char *stem = xasprintf("published-%s", t->series);
 	__free_char char *title = xasprintf("%s: published and measured here", t->title);
 	__free_char char *y = xasprintf("%s, multiple of the first", t->y_title);

@@ -20,7 +20,7 @@ static int compare_doubles(const void *a, const void *b)
 
 struct spread spread_of(double *v, size_t n)
 {
-	struct spread s = { NAN, NAN, NAN, n, true };
+	struct spread s = {NAN, NAN, NAN, n, true};
 	size_t k = 0;
 
 	if (!n)
@@ -59,14 +59,14 @@ static struct block_values *block_at(struct blocks *b, unsigned number)
 		if (b->v[i].block == number)
 			return &b->v[i];
 	b->v = xrealloc_array(b->v, b->n + 1, sizeof(*b->v));
-	b->v[b->n] = (struct block_values){ .block = number };
+	b->v[b->n] = (struct block_values){.block = number};
 	return &b->v[b->n++];
 }
 
 static void add_reading(struct boot_values *b, const char *id, double value)
 {
 	b->v = xrealloc_array(b->v, b->n + 1, sizeof(*b->v));
-	b->v[b->n++] = (struct reading){ id, value };
+	b->v[b->n++] = (struct reading){id, value};
 }
 
 static double *plain_values(const struct boot_values *b)
@@ -81,8 +81,8 @@ static double *plain_values(const struct boot_values *b)
 static void finish_block(struct block_values *b, const struct metric *metric)
 {
 	double *base = plain_values(&b->base), *arm = plain_values(&b->arm);
-	struct pair pair = { { base, b->base.n }, { arm, b->arm.n } };
-	struct stats_options opt = { .ratio = metric->scale == SCALE_RATIO, .alpha = 0.05 };
+	struct pair pair = {{base, b->base.n}, {arm, b->arm.n}};
+	struct stats_options opt = {.ratio = metric->scale == SCALE_RATIO, .alpha = 0.05};
 	struct estimate e;
 
 	b->effect = NAN;
@@ -109,10 +109,10 @@ static double value_of(const struct sample *s, const char *metric)
 	return sample_metric(s, metric);
 }
 
-struct blocks blocks_of(const struct store *run, const char *base, const char *arm, const char *cell,
-	const struct metric *metric)
+struct blocks blocks_of(const struct store *run, const char *base, const char *arm,
+	const char *cell, const struct metric *metric)
 {
-	struct blocks b = { 0 };
+	struct blocks b = {0};
 	size_t n;
 	const struct sample *s = store_samples(run, &n);
 
@@ -143,7 +143,7 @@ void blocks_free(struct blocks *b)
 		free(b->v[i].arm.v);
 	}
 	free(b->v);
-	*b = (struct blocks){ 0 };
+	*b = (struct blocks){0};
 }
 
 const struct cell *report_cell(const struct report *r, const char *id)
@@ -157,7 +157,8 @@ const struct cell *report_cell(const struct report *r, const char *id)
 const char *report_text(const struct report *r, const char *object, const char *key)
 {
 	const json_t *o = store_run(r->run);
-	const char *text = json_string_value(json_object_get(object ? json_object_get(o, object) : o, key));
+	const char *text =
+		json_string_value(json_object_get(object ? json_object_get(o, object) : o, key));
 
 	return text ? text : "";
 }
@@ -195,17 +196,20 @@ const char *report_verdict_plural(enum verdict v, size_t n)
 
 char *report_summary(const struct report *r)
 {
-	static const enum verdict order[] = { VERDICT_REGRESSION, VERDICT_IMPROVEMENT, VERDICT_CHANGED,
-		VERDICT_SAME, VERDICT_UNCLEAR, VERDICT_SKIPPED, VERDICT_FAILED, VERDICT_SHOWN };
-	struct buf b = { 0 };
+	static const enum verdict order[] = {VERDICT_REGRESSION, VERDICT_IMPROVEMENT,
+		VERDICT_CHANGED, VERDICT_SAME, VERDICT_UNCLEAR, VERDICT_SKIPPED, VERDICT_FAILED,
+		VERDICT_SHOWN};
+	struct buf b = {0};
 	size_t total = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		size_t n = report_count(r, order[i]);
 
-		/* Improvements and regressions are named even when there is none: that is the question. */
+		/* Improvements and regressions are named even when there is none: that is the
+		 * question. */
 		if (n || order[i] == VERDICT_REGRESSION || order[i] == VERDICT_IMPROVEMENT)
-			buf_addf(&b, "%s%zu %s", b.len ? ", " : "", n, report_verdict_plural(order[i], n));
+			buf_addf(&b, "%s%zu %s", b.len ? ", " : "", n,
+				report_verdict_plural(order[i], n));
 		total += n;
 	}
 	buf_addf(&b, " of %zu primary comparison%s", total, total == 1 ? "" : "s");
@@ -216,8 +220,8 @@ char *report_method_line(const struct report *r)
 {
 	return xasprintf("%s over %zu comparison%s, alpha %g, threshold %g %%, %u block%s",
 		r->c->correction ? r->c->correction : "uncorrected", r->c->primary_count,
-		r->c->primary_count == 1 ? "" : "s", r->c->alpha, r->c->threshold * 100, r->c->blocks,
-		r->c->blocks == 1 ? "" : "s");
+		r->c->primary_count == 1 ? "" : "s", r->c->alpha, r->c->threshold * 100,
+		r->c->blocks, r->c->blocks == 1 ? "" : "s");
 }
 
 char *report_control_line(const struct report *r)
@@ -230,7 +234,8 @@ char *report_control_line(const struct report *r)
 	return xasprintf("%zu of %zu comparisons of the baseline with itself came out as a change "
 			 "(%.1f %%; 95 %% interval %.1f to %.1f %%)",
 		r->c->control_changed, r->c->control_total,
-		100.0 * (double)r->c->control_changed / (double)r->c->control_total, lo * 100, hi * 100);
+		100.0 * (double)r->c->control_changed / (double)r->c->control_total, lo * 100,
+		hi * 100);
 }
 
 static bool is_control_arm(const struct report *r, const char *label)
@@ -243,26 +248,28 @@ static bool is_control_arm(const struct report *r, const char *label)
 
 static char *make_title(const struct report *r)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 
 	for (size_t i = 0; i < r->m->narms; i++) {
 		const char *label = r->m->arms[i].label;
 
-		if (strcmp(label, r->c->baseline) && (r->controls_only || !is_control_arm(r, label)))
+		if (strcmp(label, r->c->baseline) &&
+			(r->controls_only || !is_control_arm(r, label)))
 			buf_addf(&b, "%s%s", b.len ? ", " : "", label);
 	}
 	if (!b.len)
 		buf_addstr(&b, r->c->baseline);
-	buf_addf(&b, " against %s%s", r->c->baseline, r->controls_only ? ": the baseline against itself" : "");
+	buf_addf(&b, " against %s%s", r->c->baseline,
+		r->controls_only ? ": the baseline against itself" : "");
 	return b.data;
 }
 
 /* "TCG", "KVM" or both, as the samples say; "" if they do not. Caller frees. */
 static char *accelerators(const struct report *r)
 {
-	static const char *const known[] = { "TCG", "KVM" };
-	bool seen[ARRAY_SIZE(known)] = { false };
-	struct buf b = { 0 };
+	static const char *const known[] = {"TCG", "KVM"};
+	bool seen[ARRAY_SIZE(known)] = {false};
+	struct buf b = {0};
 	size_t n;
 	const struct sample *s = store_samples(r->run, &n);
 
@@ -299,15 +306,18 @@ static void add_range(struct buf *b, const struct report *r, const char *unit, b
 
 static void describe_machine(struct report *r)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	__free_char char *accel = accelerators(r);
 	const char *label = report_text(r, "env", "label");
 
 	switch (r->m->executor) {
 	case EXECUTOR_VM:
 		buf_addf(&b, "vm executor%s%s", *accel ? ", QEMU with " : "", accel);
-		r->corner = strstr(accel, "TCG") ? xasprintf("vm, %s: times do not stand for hardware; counts do", accel) :
-						   xasprintf("vm%s%s", *accel ? ", " : "", accel);
+		r->corner =
+			strstr(accel, "TCG")
+				? xasprintf("vm, %s: times do not stand for hardware; counts do",
+					  accel)
+				: xasprintf("vm%s%s", *accel ? ", " : "", accel);
 		break;
 	case EXECUTOR_EXACT:
 		buf_addstr(&b, "exact executor, QEMU with -icount");
@@ -341,11 +351,13 @@ static void add_option(struct report *r, const char *key)
 		add_word(r, xstrdup(json_string_value(v)));
 }
 
-/* The matrix is named as it is from the top of a source tree; where that tree lay says nothing to a reader. */
+/* The matrix is named as it is from the top of a source tree; where that tree lay says nothing to a
+ * reader. */
 static void make_command(struct report *r)
 {
-	static const char *const options[] = { "only", "aa", "label" };
-	const json_t *blocks = json_object_get(json_object_get(store_run(r->run), "plan"), "blocks");
+	static const char *const options[] = {"only", "aa", "label"};
+	const json_t *blocks =
+		json_object_get(json_object_get(store_run(r->run), "plan"), "blocks");
 	const char *path = report_text(r, "matrix", "path"), *in_tree = strstr(path, "/matrix/");
 
 	for (const char *next = in_tree; next; next = strstr(next + 1, "/matrix/"))
@@ -363,12 +375,13 @@ static void make_command(struct report *r)
 	}
 }
 
-int report_data_make(const struct store *run, const struct comparison *c, struct report *r, struct error *err)
+int report_data_make(
+	const struct store *run, const struct comparison *c, struct report *r, struct error *err)
 {
-	struct plan_options opt = { .seed = 1 }; /* the seed has no say in which cells there are */
+	struct plan_options opt = {.seed = 1}; /* the seed has no say in which cells there are */
 	const char *slash = strrchr(store_path(run), '/');
 
-	*r = (struct report){ .run = run, .c = c, .m = store_matrix(run) };
+	*r = (struct report){.run = run, .c = c, .m = store_matrix(run)};
 	r->name = slash && slash[1] ? slash + 1 : store_path(run);
 	r->plan = plan_make(r->m, &opt, err);
 	if (!r->plan)
@@ -394,5 +407,5 @@ void report_data_clear(struct report *r)
 	free(r->title);
 	free(r->machine);
 	free(r->corner);
-	*r = (struct report){ 0 };
+	*r = (struct report){0};
 }

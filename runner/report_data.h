@@ -24,7 +24,8 @@ struct boot_values {
 struct block_values {
 	unsigned block;
 	struct boot_values base, arm;
-	double effect; /* as struct estimate.effect, of this block alone; NAN: one side is missing */
+	double effect; /* as struct estimate.effect, of this block alone; NAN: one side is missing
+			*/
 };
 
 struct blocks {
@@ -32,15 +33,17 @@ struct blocks {
 	size_t n;
 };
 
-/* The values of @metric in @cell by block, of @arm and of @base. Freed by blocks_free(). Ids are the store's. */
-struct blocks blocks_of(const struct store *run, const char *base, const char *arm, const char *cell,
-	const struct metric *metric);
+/* The values of @metric in @cell by block, of @arm and of @base. Freed by blocks_free(). Ids are
+ * the store's. */
+struct blocks blocks_of(const struct store *run, const char *base, const char *arm,
+	const char *cell, const struct metric *metric);
 void blocks_free(struct blocks *b);
 
 /*
- * Location and uncertainty of one arm alone: the median of its boots' medians and its distribution-free 95 %
- * interval, order statistics k and n+1-k of the boots (Conover, Practical Nonparametric Statistics, 3.2). Below six
- * boots there is none of 95 %: then the ends are the smallest and the largest, and @range is set.
+ * Location and uncertainty of one arm alone: the median of its boots' medians and its
+ * distribution-free 95 % interval, order statistics k and n+1-k of the boots (Conover, Practical
+ * Nonparametric Statistics, 3.2). Below six boots there is none of 95 %: then the ends are the
+ * smallest and the largest, and @range is set.
  */
 struct spread {
 	double median, lo, hi; /* NAN: no values */
@@ -63,22 +66,25 @@ struct report {
 	const struct store *run;
 	const struct comparison *c;
 	const struct matrix *m;
-	const char *name; /* of the run's folder; borrowed from the store */
-	char *title;	  /* "patched against stock" */
-	char *machine;	  /* "vm executor under TCG, 1 to 8 vCPUs" */
-	char *corner;	  /* the same in a few words, for figures */
+	const char *name;   /* of the run's folder; borrowed from the store */
+	char *title;	    /* "patched against stock" */
+	char *machine;	    /* "vm executor under TCG, 1 to 8 vCPUs" */
+	char *corner;	    /* the same in a few words, for figures */
 	bool controls_only; /* every comparison is of the baseline with itself: a run with --aa */
-	char **command;	  /* words of the command that reproduces the run */
+	char **command;	    /* words of the command that reproduces the run */
 	size_t ncommand;
-	struct plan *plan; /* of the matrix: its cells by id, with workload, machine and parameters */
+	struct plan
+		*plan; /* of the matrix: its cells by id, with workload, machine and parameters */
 	struct condition *conditions;
 	size_t nconditions;
 	struct published_list published;
 	struct plots plots;
 };
 
-/* Everything but the plots, which report_plots() adds. @run and @c must outlive it. -1: bad published table. */
-int report_data_make(const struct store *run, const struct comparison *c, struct report *r, struct error *err);
+/* Everything but the plots, which report_plots() adds. @run and @c must outlive it. -1: bad
+ * published table. */
+int report_data_make(
+	const struct store *run, const struct comparison *c, struct report *r, struct error *err);
 void report_data_clear(struct report *r);
 
 /* Fills in the conditions (report_data_make() does) and frees them. */
@@ -89,7 +95,8 @@ void report_conditions_clear(struct report *r);
 const struct cell *report_cell(const struct report *r, const char *id);
 /* A string of run.json by key, and by key of an object in it; "" if it is not there. */
 const char *report_text(const struct report *r, const char *object, const char *key);
-/* The row is one of those that the run was made for: primary, and no control unless there is nothing else. */
+/* The row is one of those that the run was made for: primary, and no control unless there is
+ * nothing else. */
 bool report_is_main(const struct report *r, const struct row *row);
 /* How many of those have verdict @v. */
 size_t report_count(const struct report *r, enum verdict v);
@@ -99,7 +106,8 @@ char *report_summary(const struct report *r);
 const char *report_verdict_plural(enum verdict v, size_t n);
 /* "Holm over 20 comparisons, alpha 0.05, threshold 2 %, 10 blocks". Caller frees. */
 char *report_method_line(const struct report *r);
-/* "false positives: 0 of 6 ... (95 % interval 0 to 46 %)"; NULL: the run has no control. Caller frees. */
+/* "false positives: 0 of 6 ... (95 % interval 0 to 46 %)"; NULL: the run has no control. Caller
+ * frees. */
 char *report_control_line(const struct report *r);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The conditions of a run, arm by arm: what boots/<n>/boot.json recorded, or the samples where there is none. */
+/* The conditions of a run, arm by arm: what boots/<n>/boot.json recorded, or the samples where
+ * there is none. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@
 /* What no reader compares: times of one boot, and the hash that stands for all the rest. */
 static bool is_noise(const char *key)
 {
-	static const char *const noise[] = { "boot_ms", "qemu_to_ready_ms", "hash", "kernel_version" };
+	static const char *const noise[] = {
+		"boot_ms", "qemu_to_ready_ms", "hash", "kernel_version"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(noise); i++)
 		if (!strcmp(key, noise[i]))
@@ -42,7 +44,7 @@ static void add_parts(json_t *facts, size_t narms, size_t arm, const char *name,
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(object, key, value) {
+	json_object_foreach (object, key, value) {
 		__free_char char *full = xasprintf("%s.%s", name, key);
 
 		add_fact(facts, narms, arm, full, value);
@@ -54,7 +56,7 @@ static void add_facts(json_t *facts, size_t narms, size_t arm, const json_t *env
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)env, key, value) {
+	json_object_foreach ((json_t *)env, key, value) {
 		if (json_is_object(value))
 			add_parts(facts, narms, arm, key, value);
 		else if (!is_noise(key))
@@ -114,7 +116,7 @@ static void add_value(struct buf *b, const char *key, const json_t *v)
 
 static char *join_values(const char *key, const json_t *values)
 {
-	struct buf b = { 0 };
+	struct buf b = {0};
 	size_t n = json_array_size(values);
 
 	buf_addstr(&b, "");
@@ -130,7 +132,8 @@ static char *join_values(const char *key, const json_t *values)
 
 static void take_condition(struct report *r, const char *key, const json_t *per_arm)
 {
-	struct condition c = { .key = xstrdup(key), .values = xcalloc(r->m->narms + 1, sizeof(char *)) };
+	struct condition c = {
+		.key = xstrdup(key), .values = xcalloc(r->m->narms + 1, sizeof(char *))};
 	const char *first = NULL;
 
 	for (size_t i = 0; i < r->m->narms; i++) {
@@ -149,7 +152,7 @@ void report_conditions(struct report *r)
 	json_t *facts = collect_facts(r), *per_arm;
 	const char *key;
 
-	json_object_foreach(facts, key, per_arm)
+	json_object_foreach (facts, key, per_arm)
 		take_condition(r, key, per_arm);
 	json_decref(facts);
 }

@@ -7,7 +7,8 @@
 
 #define COVER_WIDTH 72 /* columns that every mail program leaves alone */
 
-/* One self-contained page: nothing in it comes from elsewhere, and no script. -1: a figure cannot be read. */
+/* One self-contained page: nothing in it comes from elsewhere, and no script. -1: a figure cannot
+ * be read. */
 int report_html(const struct report *r, const char *dir, struct buf *b, struct error *err);
 /* GitHub-flavoured markdown, with the figures beside it. */
 int report_md(const struct report *r, const char *dir, struct buf *b, struct error *err);

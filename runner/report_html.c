@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* report.html: the page's frame, its head and its figures. The tables are in report_html_rows.c and _facts.c. */
+/* report.html: the page's frame, its head and its figures. The tables are in report_html_rows.c and
+ * _facts.c. */
 #include <string.h>
 
 #include "report_format.h"
@@ -10,8 +11,8 @@ static void add_chip(struct buf *b, const struct report *r, enum verdict v)
 	size_t n = report_count(r, v);
 
 	if (n)
-		buf_addf(b, "<span class=\"chip %s\">%s %zu %s</span>\n", verdict_name(v), text_mark_utf8(v), n,
-			report_verdict_plural(v, n));
+		buf_addf(b, "<span class=\"chip %s\">%s %zu %s</span>\n", verdict_name(v),
+			text_mark_utf8(v), n, report_verdict_plural(v, n));
 }
 
 #define WARNINGS_SHOWN 3 /* the verdicts are to be seen without scrolling */
@@ -51,8 +52,9 @@ static void add_warnings(struct buf *b, const struct report *r)
 
 static void add_head(struct buf *b, const struct report *r)
 {
-	static const enum verdict chips[] = { VERDICT_REGRESSION, VERDICT_IMPROVEMENT, VERDICT_CHANGED, VERDICT_SAME,
-		VERDICT_UNCLEAR, VERDICT_SHOWN, VERDICT_SKIPPED, VERDICT_FAILED };
+	static const enum verdict chips[] = {VERDICT_REGRESSION, VERDICT_IMPROVEMENT,
+		VERDICT_CHANGED, VERDICT_SAME, VERDICT_UNCLEAR, VERDICT_SHOWN, VERDICT_SKIPPED,
+		VERDICT_FAILED};
 	__free_char char *method = report_method_line(r);
 
 	buf_addstr(b, "<header>\n<h1>");
@@ -64,18 +66,20 @@ static void add_head(struct buf *b, const struct report *r)
 	text_add_html(b, r->machine);
 	buf_addstr(b, " &middot; ");
 	text_add_html(b, method);
-	buf_addf(b, " &middot; samples: %zu ok, %zu failed, %zu skipped, %zu warm-up &middot; run ", r->c->ok,
-		r->c->failed, r->c->skipped, r->c->warmups);
+	buf_addf(b, " &middot; samples: %zu ok, %zu failed, %zu skipped, %zu warm-up &middot; run ",
+		r->c->ok, r->c->failed, r->c->skipped, r->c->warmups);
 	text_add_html(b, r->name);
 	buf_addstr(b, ", ");
-	text_add_html(b, *report_text(r, NULL, "finished") ? report_text(r, NULL, "finished") :
-							     report_text(r, NULL, "created"));
-	buf_addstr(b, strcmp(report_text(r, NULL, "state"), "finished") ? " (not finished)</p>\n" : "</p>\n");
+	text_add_html(b, *report_text(r, NULL, "finished") ? report_text(r, NULL, "finished")
+							   : report_text(r, NULL, "created"));
+	buf_addstr(b, strcmp(report_text(r, NULL, "state"), "finished") ? " (not finished)</p>\n"
+									: "</p>\n");
 	add_warnings(b, r);
 	buf_addstr(b, "</header>\n");
 }
 
-/* The SVG itself, from its root element on: it then takes part in the page's colours, search and print. */
+/* The SVG itself, from its root element on: it then takes part in the page's colours, search and
+ * print. */
 static int add_figure(struct buf *b, const char *dir, const struct plot *p, struct error *err)
 {
 	__free_char char *path = xasprintf("%s/%s.svg", dir, p->stem);
@@ -99,8 +103,8 @@ static int add_figure(struct buf *b, const char *dir, const struct plot *p, stru
 }
 
 /* Figures whose script is in @scripts, open ones first. */
-static int add_figures(struct buf *b, const struct report *r, const char *dir, const char *const *scripts,
-	struct error *err)
+static int add_figures(struct buf *b, const struct report *r, const char *dir,
+	const char *const *scripts, struct error *err)
 {
 	for (int folded = 0; folded < 2; folded++)
 		for (size_t s = 0; scripts[s]; s++)
@@ -116,24 +120,20 @@ static int add_figures(struct buf *b, const struct report *r, const char *dir, c
 
 static void add_command(struct buf *b, const struct report *r)
 {
-	struct buf command = { 0 };
+	struct buf command = {0};
 
 	text_add_command(&command, r->command, r->ncommand, 0, 100);
 	buf_addstr(b, "<section><h2>Reproduce</h2>\n<pre>");
-	for (char *line = command.data, *end; *line; line = end + 1) {
-		end = strchr(line, '\n');
-		*end = '\0';
-		text_add_html(b, line);
-		buf_addstr(b, "\n");
-	}
+	text_add_html_lines(b, command.data);
 	buf_addstr(b, "</pre></section>\n");
 	buf_free(&command);
 }
 
 int report_html(const struct report *r, const char *dir, struct buf *b, struct error *err)
 {
-	static const char *const effects[] = { "ratio", NULL }, *const others[] = { "scaling", "counts", "latency", NULL },
-				 *const published[] = { "published", NULL };
+	static const char *const effects[] = {"ratio", NULL},
+				 *const others[] = {"scaling", "counts", "latency", NULL},
+				 *const published[] = {"published", NULL};
 
 	buf_addstr(b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 		      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -163,41 +163,62 @@ int report_html(const struct report *r, const char *dir, struct buf *b, struct e
 	html_environment(b, r);
 	html_method(b, r);
 	add_command(b, r);
-	buf_addstr(b, "<footer class=\"soft\">Made by kab from samples.jsonl; the figures' data lie beside this file as "
+	buf_addstr(b, "<footer class=\"soft\">Made by kab from samples.jsonl; the figures' data "
+		      "lie beside this file as "
 		      ".dat.</footer>\n</body>\n</html>\n");
 	return 0;
 }
 
 const char html_style[] =
 	"\n"
-	":root{color-scheme:light dark;--ink:#1d2127;--soft:#5c646d;--rule:#d9dde2;--paper:#fff;--panel:#f5f7f9;\n"
+	":root{color-scheme:light "
+	"dark;--ink:#1d2127;--soft:#5c646d;--rule:#d9dde2;--paper:#fff;--panel:#f5f7f9;\n"
 	"--good:#00735a;--bad:#b34700;--same:#005f99;--open:#7a5f00;--odd:#8a3f6d}\n"
-	"@media screen and (prefers-color-scheme:dark){:root{--ink:#e6e6e6;--soft:#a8aeb5;--rule:#343a41;\n"
-	"--paper:#15191e;--panel:#1e242b;--good:#2ec79a;--bad:#ff8a3d;--same:#4aa8e0;--open:#d9b13b;--odd:#e6a3cc}}\n"
+	"@media screen and "
+	"(prefers-color-scheme:dark){:root{--ink:#e6e6e6;--soft:#a8aeb5;--rule:#343a41;\n"
+	"--paper:#15191e;--panel:#1e242b;--good:#2ec79a;--bad:#ff8a3d;--same:#4aa8e0;--open:#"
+	"d9b13b;--odd:#e6a3cc}}\n"
 	"*{box-sizing:border-box}\n"
-	"body{margin:0 auto;padding:1rem 1.25rem 3rem;max-width:74rem;color:var(--ink);background:var(--paper);\n"
+	"body{margin:0 auto;padding:1rem 1.25rem "
+	"3rem;max-width:74rem;color:var(--ink);background:var(--paper);\n"
 	"font:15px/1.45 system-ui,-apple-system,\"Segoe UI\",\"DejaVu Sans\",sans-serif}\n"
-	"h1{font-size:1.6rem;margin:.4rem 0;overflow-wrap:anywhere}h2{font-size:1.15rem;margin:1.8rem 0 .5rem}\n"
-	"h3{font-size:1rem;margin:1.2rem 0 .4rem}p{margin:.4rem 0}.soft{color:var(--soft);font-size:.88rem}\n"
-	".chip{display:inline-block;margin:0 .4rem .2rem 0;padding:.12rem .6rem;border:1px solid currentColor;\n"
+	"h1{font-size:1.6rem;margin:.4rem "
+	"0;overflow-wrap:anywhere}h2{font-size:1.15rem;margin:1.8rem 0 .5rem}\n"
+	"h3{font-size:1rem;margin:1.2rem 0 .4rem}p{margin:.4rem "
+	"0}.soft{color:var(--soft);font-size:.88rem}\n"
+	".chip{display:inline-block;margin:0 .4rem .2rem 0;padding:.12rem .6rem;border:1px solid "
+	"currentColor;\n"
 	"border-radius:1rem;font-weight:600}\n"
-	".improvement{color:var(--good)}.regression,.failed{color:var(--bad)}.same{color:var(--same)}\n"
+	".improvement{color:var(--good)}.regression,.failed{color:var(--bad)}.same{color:var(--"
+	"same)}\n"
 	".unclear{color:var(--open)}.changed{color:var(--odd)}.shown,.skipped{color:var(--soft)}\n"
 	".warnings{border-left:4px solid var(--open);background:var(--panel);padding:.4rem .8rem}\n"
 	".warnings ul{margin:0;padding-left:1.2rem}\n"
-	".wide{overflow-x:auto}figure{margin:.6rem 0}figure svg{max-width:100%;height:auto;min-width:44rem}\n"
-	"table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.92rem}\n"
-	"th,td{padding:.22rem .55rem;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}\n"
-	"th{font-weight:600;color:var(--soft);white-space:nowrap}.n{text-align:right;white-space:nowrap}\n"
-	"td:first-child{overflow-wrap:anywhere;min-width:9rem}.verdict{white-space:nowrap;font-weight:600}\n"
+	".wide{overflow-x:auto}figure{margin:.6rem 0}figure "
+	"svg{max-width:100%;height:auto;min-width:44rem}\n"
+	"table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:."
+	"92rem}\n"
+	"th,td{padding:.22rem .55rem;border-bottom:1px solid "
+	"var(--rule);text-align:left;vertical-align:top}\n"
+	"th{font-weight:600;color:var(--soft);white-space:nowrap}.n{text-align:right;white-space:"
+	"nowrap}\n"
+	".rows "
+	"td{padding-top:.1rem;padding-bottom:.1rem}.rows>tbody>tr>td:first-child,.line{white-space:"
+	"nowrap}\n"
+	".verdict{white-space:nowrap;font-weight:600}td{overflow-wrap:break-word}\n"
 	"summary{cursor:pointer}summary::marker{color:var(--soft)}\n"
-	"tr.more{display:none;background:var(--panel)}tr:has(details[open])+tr.more{display:table-row}\n"
+	"tr.more{display:none;background:var(--panel)}tr:has(details[open])+tr.more{display:table-"
+	"row}\n"
 	"@supports not selector(tr:has(details)){tr.more{display:table-row}}\n"
-	"tr.more table{width:auto;font-size:.85rem;margin:.2rem 0 .6rem 1rem}tr.more p{margin:.3rem 0 .3rem 1rem}\n"
+	".facts{width:auto}tr.more table{width:auto;font-size:.85rem;margin:.2rem 0 .6rem "
+	"1rem}tr.more p{margin:.3rem 0 .3rem 1rem}\n"
 	"code,pre{font-family:ui-monospace,\"DejaVu Sans Mono\",monospace;font-size:.88em}\n"
-	"pre{background:var(--panel);padding:.6rem .8rem;overflow-x:auto}.differs td{font-weight:600}\n"
-	"section{break-inside:auto}footer{margin-top:2.5rem;border-top:1px solid var(--rule);padding-top:.5rem}\n"
-	"@media (max-width:48rem){body{padding:.6rem .6rem 2rem}th,td{padding:.2rem .3rem}table{font-size:.82rem}\n"
-	".spare{display:none}}\n"
+	"pre{background:var(--panel);padding:.6rem .8rem;overflow-x:auto}.differs "
+	"td{font-weight:600}\n"
+	"section{break-inside:auto}footer{margin-top:2.5rem;border-top:1px solid "
+	"var(--rule);padding-top:.5rem}\n"
+	"@media (max-width:48rem){body{padding:.6rem .6rem 2rem}th,td{padding:.2rem "
+	".3rem}table{font-size:.82rem}\n"
+	".spare{display:none}.rows>tbody>tr>td:first-child,.line{white-space:normal}}\n"
 	"@media print{body{max-width:none;padding:0;font-size:11px}figure svg{min-width:0}\n"
 	"figure,tr{break-inside:avoid}summary{list-style:none}.wide{overflow:visible}}\n";

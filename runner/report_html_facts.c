@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* report.html: what surrounds the figures - published tables, kernels, conditions, bad samples, method. */
+/* report.html: what surrounds the figures - published tables, kernels, conditions, bad samples,
+ * method. */
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@ static void add_field(struct buf *b, const char *class, const char *text)
 	buf_addstr(b, "</td>");
 }
 
-/* ---- published tables -------------------------------------------------------------------------- */
+/* ---- published tables --------------------------------------------------------------------------
+ */
 
 static void add_number(struct buf *b, double v)
 {
@@ -32,8 +34,9 @@ static void add_ours(struct buf *b, const struct published_value *v)
 	}
 	buf_addstr(b, "<td class=\"n\" title=\"");
 	text_add_html(b, v->cell);
-	buf_addf(b, "\"><b>%s</b> <span class=\"soft\">[%s, %s]</span>%s</td>", text_value(text, v->ours, "", false),
-		text_value(lo, v->lo, "", false), text_value(hi, v->hi, "", false), v->candidates > 1 ? "*" : "");
+	buf_addf(b, "\"><b>%s</b>%s<br><span class=\"soft\">[%s, %s]</span></td>",
+		text_value(text, v->ours, "", false), v->candidates > 1 ? "*" : "",
+		text_value(lo, v->lo, "", false), text_value(hi, v->hi, "", false));
 }
 
 static void add_published_head(struct buf *b, const struct published *t)
@@ -64,7 +67,8 @@ static void add_published_table(struct buf *b, const struct published *t)
 	}
 	buf_addstr(b, "</table></div>\n");
 	if (ambiguous)
-		buf_addstr(b, "<p class=\"soft\">* several cells fit; the first is shown, its name is on the number.</p>\n");
+		buf_addstr(b, "<p class=\"soft\">* several cells fit; the first is shown, its name "
+			      "is on the number.</p>\n");
 }
 
 void html_published(struct buf *b, const struct report *r)
@@ -84,7 +88,8 @@ void html_published(struct buf *b, const struct report *r)
 		}
 		buf_addstr(b, "; ours: ");
 		text_add_html(b, r->machine);
-		buf_addf(b, ". %zu of %zu fields measured here.</p>\n", t->measured, t->nrows * t->ncolumns);
+		buf_addf(b, ". %zu of %zu fields measured here.</p>\n", t->measured,
+			t->nrows * t->ncolumns);
 		for (size_t k = 0; k < t->nnotes; k++) {
 			buf_addstr(b, "<p class=\"soft\">");
 			text_add_html(b, t->notes[k]);
@@ -94,7 +99,8 @@ void html_published(struct buf *b, const struct report *r)
 	}
 }
 
-/* ---- kernels ----------------------------------------------------------------------------------- */
+/* ---- kernels -----------------------------------------------------------------------------------
+ */
 
 /* Any JSON value as text for people: strings bare, arrays of strings with commas. */
 static void add_json(struct buf *b, const json_t *v)
@@ -108,14 +114,14 @@ static void add_json(struct buf *b, const json_t *v)
 		return;
 	}
 	if (json_is_array(v)) {
-		json_array_foreach((json_t *)v, i, item) {
+		json_array_foreach ((json_t *)v, i, item) {
 			buf_addstr(b, i ? ", " : "");
 			add_json(b, item);
 		}
 		return;
 	}
 	text = json_dumps(v, JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_INDENT(1));
-	text_add_html(b, text ? text : "");
+	text_add_html_lines(b, text ? text : "");
 }
 
 static void add_arm(struct buf *b, const struct report *r, const json_t *arm)
@@ -123,24 +129,27 @@ static void add_arm(struct buf *b, const struct report *r, const json_t *arm)
 	static const struct {
 		const char *key, *title;
 	} facts[] = {
-		{ "base_version", "base" },
-		{ "series", "series" },
-		{ "config", "config" },
-		{ "cmdline", "command line" },
-		{ "align", "function alignment" },
-		{ "debug", "debug kernel" },
-		{ "key", "key" },
+		{"base_version", "base"},
+		{"series", "series"},
+		{"config", "config"},
+		{"cmdline", "command line"},
+		{"align", "function alignment"},
+		{"debug", "debug kernel"},
+		{"key", "key"},
 	};
 	const char *label = json_string_value(json_object_get(arm, "label"));
 
 	buf_addstr(b, "<h3>");
 	text_add_html(b, label ? label : "?");
-	buf_addstr(b, label && !strcmp(label, r->c->baseline) ? " (baseline)</h3>\n<table>" : "</h3>\n<table>");
+	buf_addstr(b, label && !strcmp(label, r->c->baseline)
+			      ? " (baseline)</h3>\n<table class=\"facts\">"
+			      : "</h3>\n<table class=\"facts\">");
 	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
 		const json_t *v = json_object_get(arm, facts[i].key);
 
 		if (!v || json_is_false(v) || (json_is_integer(v) && !json_integer_value(v)) ||
-			(json_is_string(v) && !json_string_length(v)) || (json_is_array(v) && !json_array_size(v)))
+			(json_is_string(v) && !json_string_length(v)) ||
+			(json_is_array(v) && !json_array_size(v)))
 			continue;
 		buf_addf(b, "<tr><th>%s</th><td><code>", facts[i].title);
 		add_json(b, v);
@@ -148,7 +157,8 @@ static void add_arm(struct buf *b, const struct report *r, const json_t *arm)
 	}
 	buf_addstr(b, "</table>\n");
 	if (json_object_size(json_object_get(arm, "meta"))) {
-		buf_addstr(b, "<details><summary>How it was built, and its configuration</summary><pre>");
+		buf_addstr(b,
+			"<details><summary>How it was built, and its configuration</summary><pre>");
 		add_json(b, json_object_get(arm, "meta"));
 		buf_addstr(b, "</pre></details>\n");
 	}
@@ -161,23 +171,17 @@ void html_kernels(struct buf *b, const struct report *r)
 	size_t i;
 
 	buf_addstr(b, "<section><h2>Kernels</h2>\n");
-	json_array_foreach(json_object_get(run, "arms"), i, arm)
+	json_array_foreach (json_object_get(run, "arms"), i, arm)
 		add_arm(b, r, arm);
 	buf_addstr(b, "<details><summary>The matrix, as read from ");
 	text_add_html(b, report_text(r, "matrix", "path"));
 	buf_addstr(b, "</summary><pre>");
-	for (const char *line = report_text(r, "matrix", "text"); *line;) {
-		size_t len = strcspn(line, "\n");
-		__free_char char *one = xstrndup(line, len);
-
-		text_add_html(b, one);
-		buf_addstr(b, "\n");
-		line += len + (line[len] == '\n');
-	}
+	text_add_html_lines(b, report_text(r, "matrix", "text"));
 	buf_addstr(b, "</pre></details></section>\n");
 }
 
-/* ---- environment ------------------------------------------------------------------------------- */
+/* ---- environment -------------------------------------------------------------------------------
+ */
 
 static void add_condition(struct buf *b, const struct report *r, const struct condition *c)
 {
@@ -206,16 +210,19 @@ static void add_conditions(struct buf *b, const struct report *r)
 
 void html_environment(struct buf *b, const struct report *r)
 {
-	static const char *const objects[] = { "env", "plan", "options", "overhead" };
+	static const char *const objects[] = {"env", "plan", "options", "overhead"};
 	const json_t *run = store_run(r->run);
 	size_t differing = 0;
 
 	for (size_t i = 0; i < r->nconditions; i++)
 		differing += r->conditions[i].differs;
-	buf_addf(b, "<section><h2>Environment</h2>\n<details><summary>Conditions (%zu; %zu differ between arms)</summary>\n",
+	buf_addf(b,
+		"<section><h2>Environment</h2>\n<details><summary>Conditions (%zu; %zu differ "
+		"between arms)</summary>\n",
 		r->nconditions, differing);
 	add_conditions(b, r);
-	buf_addstr(b, "</details>\n<details><summary>This host, plan and options, as run.json has them</summary>\n");
+	buf_addstr(b, "</details>\n<details><summary>This host, plan and options, as run.json has "
+		      "them</summary>\n");
 	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
 		if (!json_object_size(json_object_get(run, objects[i])))
 			continue;
@@ -226,7 +233,8 @@ void html_environment(struct buf *b, const struct report *r)
 	buf_addstr(b, "</details></section>\n");
 }
 
-/* ---- bad samples ------------------------------------------------------------------------------- */
+/* ---- bad samples -------------------------------------------------------------------------------
+ */
 
 static void add_bad_sample(struct buf *b, const struct sample *s)
 {
@@ -235,7 +243,8 @@ static void add_bad_sample(struct buf *b, const struct sample *s)
 	buf_addstr(b, "<tr>");
 	add_field(b, "", s->cell);
 	add_field(b, "", s->arm);
-	add_field(b, s->status == SAMPLE_SKIPPED ? "verdict skipped" : "verdict failed", sample_status_name(s->status));
+	add_field(b, s->status == SAMPLE_SKIPPED ? "verdict skipped" : "verdict failed",
+		sample_status_name(s->status));
 	add_field(b, "", s->reason ? s->reason : "");
 	add_field(b, "", s->id);
 	add_field(b, "", console);
@@ -254,8 +263,10 @@ void html_bad_samples(struct buf *b, const struct report *r)
 		buf_addstr(b, "<p>None.</p></section>\n");
 		return;
 	}
-	buf_addf(b, "<details%s><summary>%zu sample%s</summary><div class=\"wide\"><table><tr><th>cell</th><th>arm</th>"
-		    "<th>status</th><th>reason</th><th>sample</th><th>console</th></tr>\n",
+	buf_addf(b,
+		"<details%s><summary>%zu sample%s</summary><div "
+		"class=\"wide\"><table><tr><th>cell</th><th>arm</th>"
+		"<th>status</th><th>reason</th><th>sample</th><th>console</th></tr>\n",
 		r->c->failed ? " open" : "", bad, bad == 1 ? "" : "s");
 	for (size_t i = 0; i < n; i++)
 		if (s[i].status != SAMPLE_OK)
@@ -263,37 +274,48 @@ void html_bad_samples(struct buf *b, const struct report *r)
 	buf_addstr(b, "</table></div></details></section>\n");
 }
 
-/* ---- method ------------------------------------------------------------------------------------ */
+/* ---- method ------------------------------------------------------------------------------------
+ */
 
 void html_method(struct buf *b, const struct report *r)
 {
 	static const char *const notes[] = {
-		"The unit of replication is the boot. A block boots every arm once, in an order drawn for it; samples "
-		"of one boot make one value, and an arm is compared with the baseline within blocks, so that what drifts "
+		"The unit of replication is the boot. A block boots every arm once, in an order "
+		"drawn for it; samples "
+		"of one boot make one value, and an arm is compared with the baseline within "
+		"blocks, so that what drifts "
 		"for both cancels.",
-		"The effect of a rate or a time is arm / baseline, shown as a change in percent; that of a count is the "
-		"difference in its own unit. Estimates are Hodges-Lehmann's; p and interval come from the signed ranks of "
-		"the blocks, with their exact distribution (below six blocks the interval is Student's).",
-		"A change needs an adjusted p below alpha and an interval without \"no effect\" in it. Where the whole interval "
-		"lies within the threshold the verdict is \"same\", even if such a small change is significant. All else "
+		"The effect of a rate or a time is arm / baseline, shown as a change in percent; "
+		"that of a count is the "
+		"difference in its own unit. Estimates are Hodges-Lehmann's; p and interval come "
+		"from the signed ranks of "
+		"the blocks, with their exact distribution (below six blocks the interval is "
+		"Student's).",
+		"A change needs an adjusted p below alpha and an interval without \"no effect\" in "
+		"it. Where the whole interval "
+		"lies within the threshold the verdict is \"same\", even if such a small change is "
+		"significant. All else "
 		"is \"unclear\".",
-		"Warm-up samples are recorded and not compared; outliers are kept, and counted; failed samples are listed "
+		"Warm-up samples are recorded and not compared; outliers are kept, and counted; "
+		"failed samples are listed "
 		"above.",
-		"Values of one arm alone are medians of its boots with a distribution-free interval (order statistics; "
+		"Values of one arm alone are medians of its boots with a distribution-free "
+		"interval (order statistics; "
 		"below six boots the smallest and the largest).",
 	};
 	__free_char char *line = report_method_line(r), *control = report_control_line(r);
 
 	buf_addstr(b, "<section><h2>Method</h2>\n<p>");
 	text_add_html(b, line);
-	buf_addf(b, "; the smallest adjusted p that this run can reach is %.2g%s.</p>\n<ul>\n", r->c->p_floor,
-		r->c->p_floor > r->c->alpha ? ", so that it cannot decide" : "");
+	buf_addf(b, "; the smallest adjusted p that this run can reach is %.2g%s.</p>\n<ul>\n",
+		r->c->p_floor, r->c->p_floor > r->c->alpha ? ", so that it cannot decide" : "");
 	for (size_t i = 0; i < ARRAY_SIZE(notes); i++) {
 		buf_addstr(b, "<li>");
 		text_add_html(b, notes[i]);
 		buf_addstr(b, "</li>\n");
 	}
 	buf_addstr(b, "</ul>\n<p>False-positive control: ");
-	text_add_html(b, control ? control : "this run has no cell that compares the baseline with itself");
+	text_add_html(b,
+		control ? control : "this run has no cell that compares the baseline with itself");
 	buf_addstr(b, ".</p></section>\n");
 }

@@ -19,7 +19,7 @@ static void add_readings(struct buf *b, const struct boot_values *v, const char 
 
 	buf_addf(b, "<td class=\"n\">%s</td><td>", text_value(text, v->median, unit, false));
 	for (size_t i = 0; i < v->n; i++) {
-		buf_addstr(b, i ? ", <span title=\"sample " : "<span title=\"sample ");
+		buf_addstr(b, i ? ", <span title=\"" : "<span title=\"");
 		text_add_html(b, v->v[i].id);
 		buf_addf(b, "\">%s</span>", text_value(text, v->v[i].value, unit, false));
 	}
@@ -46,11 +46,12 @@ static void add_estimate(struct buf *b, const struct row *row)
 	buf_addf(b, "<p>p = %s unadjusted (floor %.2g), ", text_p(text, e->p), e->p_floor);
 	buf_addf(b, "%s adjusted", text_p(text, row->p_adj));
 	if (isfinite(e->boot_sd))
-		buf_addf(b, "; spread of blocks %.3g%s", row->metric.scale == SCALE_RATIO ? e->boot_sd * 100 : e->boot_sd,
+		buf_addf(b, "; spread of blocks %.3g%s",
+			row->metric.scale == SCALE_RATIO ? e->boot_sd * 100 : e->boot_sd,
 			row->metric.scale == SCALE_RATIO ? " %" : "");
 	if (isfinite(e->detectable))
-		buf_addf(b, "; would have seen a change of %.3g%s", row->metric.scale == SCALE_RATIO ? e->detectable * 100 :
-												   e->detectable,
+		buf_addf(b, "; would have seen a change of %.3g%s",
+			row->metric.scale == SCALE_RATIO ? e->detectable * 100 : e->detectable,
 			row->metric.scale == SCALE_RATIO ? " %" : "");
 	buf_addf(b, "; %zu outlier%s kept%s", e->outliers, e->outliers == 1 ? "" : "s",
 		e->constant ? "; neither side ever varied" : "");
@@ -60,7 +61,8 @@ static void add_estimate(struct buf *b, const struct row *row)
 }
 
 /* The row that opens below: samples by block. */
-static void add_samples(struct buf *b, const struct report *r, const struct row *row, unsigned columns)
+static void add_samples(
+	struct buf *b, const struct report *r, const struct row *row, unsigned columns)
 {
 	struct blocks blocks = blocks_of(r->run, r->c->baseline, row->arm, row->cell, &row->metric);
 
@@ -82,49 +84,85 @@ static void add_samples(struct buf *b, const struct report *r, const struct row 
 	blocks_free(&blocks);
 }
 
-#define COLUMNS 9
+/* One metric in all rows of a table is told once, above it. */
+struct shape {
+	const struct metric *only; /* NULL: rows differ */
+	unsigned columns;
+};
 
-static void add_header(struct buf *b, const struct report *r)
+static void add_header(struct buf *b, const struct report *r, const struct shape *shape)
 {
-	buf_addstr(b, "<div class=\"wide\"><table><tr><th>cell</th><th>arm</th><th>figure</th><th class=\"n\">");
+	if (shape->only) {
+		buf_addstr(b, "<p class=\"soft\">");
+		text_add_html(b, shape->only->title);
+		buf_addstr(b, *shape->only->unit ? ", " : "");
+		text_add_html(b, shape->only->unit);
+		buf_addf(b, "%s%s</p>\n",
+			shape->only->better == BETTER_MORE ? "; more is better" : "",
+			shape->only->better == BETTER_LESS ? "; less is better" : "");
+	}
+	buf_addf(b,
+		"<div class=\"wide\"><table class=\"rows\"><tr><th>cell</th><th>arm</th>%s<th "
+		"class=\"n spare\">",
+		shape->only ? "" : "<th>figure</th>");
 	text_add_html(b, r->c->baseline);
-	buf_addstr(b, "</th><th class=\"n\">arm</th><th class=\"n\">effect</th><th>interval</th>"
-		      "<th class=\"n spare\">adjusted p</th><th>verdict</th></tr>\n");
+	buf_addstr(b,
+		"</th><th class=\"n spare\">arm</th><th class=\"n\">effect</th><th>interval</th>"
+		"<th class=\"n spare\">adjusted p</th><th>verdict</th></tr>\n");
 }
 
 static void add_figures(struct buf *b, const struct row *row)
 {
 	char text[TEXT_NUMBER], interval[2 * TEXT_NUMBER + 4];
 
-	buf_addf(b, "<td class=\"n\">%s</td>", text_value(text, row->e.base_median, row->metric.unit, false));
-	buf_addf(b, "<td class=\"n\">%s</td>", text_value(text, row->e.arm_median, row->metric.unit, false));
+	buf_addf(b, "<td class=\"n spare\">%s</td>",
+		text_value(text, row->e.base_median, row->metric.unit, false));
+	buf_addf(b, "<td class=\"n spare\">%s</td>",
+		text_value(text, row->e.arm_median, row->metric.unit, false));
 	if (row_tested(row)) {
 		buf_addf(b, "<td class=\"n\">%s</td>", text_effect(text, row, row->e.effect));
-		buf_addf(b, "<td>%s</td>", isfinite(row->e.lo) ? text_interval(interval, row) : "none");
+		buf_addf(b, "<td class=\"line\">%s</td>",
+			isfinite(row->e.lo) ? text_interval(interval, row) : "none");
 		buf_addf(b, "<td class=\"n spare\">%s</td>", text_p(text, row->p_adj));
 	} else {
 		buf_addstr(b, "<td class=\"n\">-</td><td>-</td><td class=\"n spare\">-</td>");
 	}
 }
 
-static void add_row(struct buf *b, const struct report *r, const struct row *row)
+/* A long name may break behind its slashes. */
+static void add_cell_name(struct buf *b, const char *name)
 {
-	__free_char char *figure = xasprintf("%s%s%s", row->metric.title, *row->metric.unit ? ", " : "",
-		row->metric.unit);
+	while (*name) {
+		size_t len = strcspn(name, "/");
+		__free_char char *part = xstrndup(name, len + (name[len] == '/'));
+
+		text_add_html(b, part);
+		name += strlen(part);
+		buf_addstr(b, *name ? "<wbr>" : "");
+	}
+}
+
+static void add_row(
+	struct buf *b, const struct report *r, const struct row *row, const struct shape *shape)
+{
+	__free_char char *figure = xasprintf(
+		"%s%s%s", row->metric.title, *row->metric.unit ? ", " : "", row->metric.unit);
 
 	buf_addstr(b, "<tr><td><details><summary>");
-	text_add_html(b, row->cell);
+	add_cell_name(b, row->cell);
 	buf_addstr(b, "</summary></details></td>");
 	add_cell(b, "", row->arm);
-	add_cell(b, "", figure);
+	if (!shape->only)
+		add_cell(b, "", figure);
 	add_figures(b, row);
-	buf_addf(b, "<td class=\"verdict %s\">%s %s", verdict_name(row->verdict), text_mark_utf8(row->verdict),
-		verdict_name(row->verdict));
+	buf_addf(b, "<td class=\"verdict %s\">%s %s", verdict_name(row->verdict),
+		text_mark_utf8(row->verdict), verdict_name(row->verdict));
 	if (row->base_failed + row->arm_failed)
-		buf_addf(b, "<br><span class=\"failed\">%zu bad sample%s</span>", row->base_failed + row->arm_failed,
+		buf_addf(b, "<br><span class=\"failed\">%zu bad sample%s</span>",
+			row->base_failed + row->arm_failed,
 			row->base_failed + row->arm_failed == 1 ? "" : "s");
 	buf_addstr(b, "</td></tr>\n");
-	add_samples(b, r, row, COLUMNS);
+	add_samples(b, r, row, shape->columns);
 }
 
 /* Which rows a table has. */
@@ -143,7 +181,8 @@ static bool is_other(const struct report *r, const struct row *row)
 
 static bool is_changed(const struct report *r, const struct row *row)
 {
-	return is_other(r, row) && (verdict_is_change(row->verdict) || row->verdict == VERDICT_FAILED);
+	return is_other(r, row) &&
+	       (verdict_is_change(row->verdict) || row->verdict == VERDICT_FAILED);
 }
 
 static bool is_unchanged(const struct report *r, const struct row *row)
@@ -160,16 +199,35 @@ static size_t count_rows(const struct report *r, row_filter *wanted)
 	return n;
 }
 
+static struct shape shape_of(const struct report *r, row_filter *wanted)
+{
+	struct shape s = {NULL, 9};
+
+	for (size_t i = 0; i < r->c->nrows; i++) {
+		const struct row *row = &r->c->rows[i];
+
+		if (!wanted(r, row))
+			continue;
+		if (s.only && strcmp(s.only->name, row->metric.name))
+			return (struct shape){NULL, 9};
+		s = (struct shape){&row->metric, 8};
+	}
+	return s;
+}
+
 static void add_table(struct buf *b, const struct report *r, row_filter *wanted)
 {
-	add_header(b, r);
+	struct shape shape = shape_of(r, wanted);
+
+	add_header(b, r, &shape);
 	for (size_t i = 0; i < r->c->nrows; i++)
 		if (wanted(r, &r->c->rows[i]))
-			add_row(b, r, &r->c->rows[i]);
+			add_row(b, r, &r->c->rows[i], &shape);
 	buf_addstr(b, "</table></div>\n");
 }
 
-static void add_folded_table(struct buf *b, const struct report *r, row_filter *wanted, const char *title)
+static void add_folded_table(
+	struct buf *b, const struct report *r, row_filter *wanted, const char *title)
 {
 	size_t n = count_rows(r, wanted);
 

@@ -19,7 +19,8 @@ static void add_row(struct buf *b, const struct row *row)
 	buf_addf(b, " | %s", text_value(text, row->e.base_median, row->metric.unit, true));
 	buf_addf(b, " | %s", text_value(text, row->e.arm_median, row->metric.unit, true));
 	buf_addf(b, " | %s", row_tested(row) ? text_effect(text, row, row->e.effect) : "-");
-	buf_addf(b, " | %s", row_tested(row) && isfinite(row->e.lo) ? text_interval(interval, row) : "-");
+	buf_addf(b, " | %s",
+		row_tested(row) && isfinite(row->e.lo) ? text_interval(interval, row) : "-");
 	buf_addf(b, " | %s", text_p(text, row_tested(row) ? row->p_adj : NAN));
 	buf_addf(b, " | %s %s", text_mark_utf8(row->verdict), verdict_name(row->verdict));
 	if (row->note) {
@@ -31,7 +32,8 @@ static void add_row(struct buf *b, const struct row *row)
 
 static bool in_table(const struct report *r, const struct row *row, bool main)
 {
-	return main ? report_is_main(r, row) : !row->primary && !row->control && verdict_is_change(row->verdict);
+	return main ? report_is_main(r, row)
+		    : !row->primary && !row->control && verdict_is_change(row->verdict);
 }
 
 static void add_table(struct buf *b, const struct report *r, bool main)
@@ -42,7 +44,8 @@ static void add_table(struct buf *b, const struct report *r, bool main)
 		n += in_table(r, &r->c->rows[i], main);
 	if (!n)
 		return;
-	buf_addf(b, "## %s\n\n| cell | arm | figure | ", main ? "Verdicts" : "Other figures that changed");
+	buf_addf(b, "## %s\n\n| cell | arm | figure | ",
+		main ? "Verdicts" : "Other figures that changed");
 	text_add_md(b, r->c->baseline);
 	buf_addstr(b, " | arm | effect | interval | adjusted p | verdict |\n"
 		      "|---|---|---|---:|---:|---:|---|---:|---|\n");
@@ -71,8 +74,8 @@ static void add_head(struct buf *b, const struct report *r)
 	buf_addstr(b, "**\n\n");
 	add_item(b, r->machine);
 	add_item(b, method);
-	buf_addf(b, "- samples: %zu ok, %zu failed, %zu skipped, %zu warm-up\n", r->c->ok, r->c->failed, r->c->skipped,
-		r->c->warmups);
+	buf_addf(b, "- samples: %zu ok, %zu failed, %zu skipped, %zu warm-up\n", r->c->ok,
+		r->c->failed, r->c->skipped, r->c->warmups);
 	if (control)
 		add_item(b, control);
 	for (size_t i = 0; i < r->c->nwarnings; i++) {
@@ -105,7 +108,8 @@ static void add_published(struct buf *b, const struct published *t)
 	text_add_md(b, t->source);
 	buf_addstr(b, t->machine ? " (" : "");
 	text_add_md(b, t->machine ? t->machine : "");
-	buf_addstr(b, t->machine ? "); **ours** beside it.\n\n|  |" : "; **ours** beside it.\n\n|  |");
+	buf_addstr(
+		b, t->machine ? "); **ours** beside it.\n\n|  |" : "; **ours** beside it.\n\n|  |");
 	for (size_t k = 0; k < t->ncolumns; k++) {
 		buf_addstr(b, " ");
 		text_add_md(b, t->columns[k].name);

@@ -10,8 +10,9 @@
 
 #define PAGE_WIDTH 1000
 #define ROW_HEIGHT 24
-#define ABOVE 64 /* title and subtitle; as in the scripts */
-#define BELOW 84 /* axis, its title and the corner; as in the scripts */
+#define ABOVE 64  /* title and subtitle; as in the scripts */
+#define RIGHT 372 /* effect, interval and verdict in words */
+#define BELOW 84  /* axis, its title and the corner; as in the scripts */
 
 void report_plots(struct report *r)
 {
@@ -28,11 +29,14 @@ double plot_text_width(const char *s)
 
 	for (; *s; s++)
 		if (((unsigned char)*s & 0xc0) != 0x80)
-			width += strchr("mwMW%@", *s) ? 11 : strchr("il.,:;'|[]()/ ", *s) ? 4.8 : 7.4;
+			width += strchr("mwMW%@", *s)		? 11
+				 : strchr("il.,:;'|[]()/ ", *s) ? 4.8
+								: 7.4;
 	return width;
 }
 
-void plot_set_page(struct plot *p, const struct report *r, const char *subtitle, double width, double height)
+void plot_set_page(
+	struct plot *p, const struct report *r, const char *subtitle, double width, double height)
 {
 	plot_set_text(p, "subtitle", subtitle);
 	plot_set_text(p, "executor", r->corner);
@@ -40,18 +44,60 @@ void plot_set_page(struct plot *p, const struct report *r, const char *subtitle,
 	plot_set_number(p, "height", height);
 }
 
+#define KEY_LEFT 24
+#define KEY_LINE 20
+
+/* Place of each arm's name in the key, from its left end and its first line; returns the lines that
+ * it takes. */
+static unsigned place_key(const struct report *r, double *x, double *y)
+{
+	double at = KEY_LEFT;
+	unsigned line = 0;
+
+	for (size_t i = 0; i < r->m->narms; i++) {
+		double width = plot_text_width(r->m->arms[i].label) + 44;
+
+		if (at > KEY_LEFT && at + width > PAGE_WIDTH) {
+			at = KEY_LEFT;
+			line++;
+		}
+		x[i] = at;
+		y[i] = line * KEY_LINE;
+		at += width;
+	}
+	return line + 1;
+}
+
+double plot_key_height(const struct report *r)
+{
+	double *xy = xcalloc(2 * r->m->narms, sizeof(*xy));
+	double height = KEY_LINE * place_key(r, xy, xy + r->m->narms);
+
+	free(xy);
+	return height;
+}
+
 void plot_set_arms(struct plot *p, const struct report *r)
 {
+	double *xy = xcalloc(2 * r->m->narms, sizeof(*xy));
+
+	place_key(r, xy, xy + r->m->narms);
 	plot_set_number(p, "arms", (double)r->m->narms);
-	buf_addf(&p->settings, "array arm[%zu]\n", r->m->narms);
+	plot_set_number(p, "key_height", plot_key_height(r));
+	buf_addf(&p->settings, "array arm[%zu]\narray key_x[%zu]\narray key_y[%zu]\n", r->m->narms,
+		r->m->narms, r->m->narms);
 	for (size_t i = 0; i < r->m->narms; i++) {
 		__free_char char *name = xasprintf("arm[%zu]", i + 1);
 
 		plot_set_text(p, name, r->m->arms[i].label);
+		buf_addf(&p->settings, "key_x[%zu] = %g\nkey_y[%zu] = %g\n", i + 1, xy[i], i + 1,
+			xy[r->m->narms + i]);
 	}
+	free(xy);
 }
 
-/* ---- effects ---------------------------------------------------------------------------------- */
+/* ---- effects ----------------------------------------------------------------------------------
+ */
 
 static const double verdict_code[] = {
 	[VERDICT_SAME] = 0,
@@ -93,7 +139,7 @@ static void take_row(struct effect_rows *rows, const struct row *row)
 
 static struct effect_rows select_rows(const struct report *r, const char *metric)
 {
-	struct effect_rows rows = { .low = 1, .high = 1 };
+	struct effect_rows rows = {.low = 1, .high = 1};
 
 	for (int control = 0; control < 2; control++)
 		for (size_t i = 0; i < r->c->nrows; i++) {
@@ -130,7 +176,8 @@ static void add_estimates(struct plot *p, struct effect_rows *rows)
 {
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct row *row = rows->v[i];
-		double v[] = { place_of(rows, i), row->e.effect, row->e.lo, row->e.hi, verdict_code[row->verdict] };
+		double v[] = {place_of(rows, i), row->e.effect, row->e.lo, row->e.hi,
+			verdict_code[row->verdict]};
 		char effect[TEXT_NUMBER], interval[2 * TEXT_NUMBER + 4];
 		__free_char char *text = NULL;
 
@@ -156,7 +203,7 @@ static void add_names(struct plot *p, const struct effect_rows *rows, double *wi
 		__free_char char *name = row_name(rows, rows->v[i]);
 		double width = plot_text_width(name);
 
-		plot_add_line(p, (double[]){ place_of(rows, i) }, 1, name);
+		plot_add_line(p, (double[]){place_of(rows, i)}, 1, name);
 		*widest = width > *widest ? width : *widest;
 	}
 	plot_next_index(p, 2);
@@ -166,16 +213,40 @@ static void add_blocks(struct plot *p, const struct report *r, struct effect_row
 {
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct row *row = rows->v[i];
-		struct blocks b = blocks_of(r->run, r->c->baseline, row->arm, row->cell, &row->metric);
+		struct blocks b =
+			blocks_of(r->run, r->c->baseline, row->arm, row->cell, &row->metric);
 
 		for (size_t k = 0; k < b.n; k++) {
 			stretch(rows, b.v[k].effect);
 			if (isfinite(b.v[k].effect))
-				plot_add_line(p, (double[]){ place_of(rows, i), b.v[k].effect }, 2, NULL);
+				plot_add_line(
+					p, (double[]){place_of(rows, i), b.v[k].effect}, 2, NULL);
 		}
 		blocks_free(&b);
 	}
 	plot_next_index(p, 2);
+}
+
+/* Percents at even distances, some three on each side of an axis of the length @span. */
+static const char *linear_steps(double span)
+{
+	static const struct {
+		double most;
+		const char *steps;
+	} table[] = {
+		{0.005, "0.1 0.2 0.3 0.4 0.5"},
+		{0.012, "0.2 0.4 0.6 0.8 1"},
+		{0.03, "0.5 1 1.5 2 2.5 3"},
+		{0.07, "1 2 3 4 5 6 7"},
+		{0.14, "2 4 6 8 10 12 14"},
+		{0.35, "5 10 15 20 25 30 35"},
+		{0.8, "10 20 30 40 50 60 70 80"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (span <= table[i].most)
+			return table[i].steps;
+	return "25 50 75 100 150 200 300 400";
 }
 
 /* A margin around what is drawn, and never less than the band of "same". */
@@ -188,6 +259,10 @@ static void set_range(struct plot *p, const struct report *r, const struct effec
 	low = fmin(low / margin, 1 - 1.4 * t);
 	high = fmax(high * margin, 1 + 1.4 * t);
 	plot_set_number(p, "wide", wide);
+	plot_set_text(p, "steps",
+		wide ? "0.01 0.02 0.05 0.1 0.2 0.5 1 2 5 10 20 50 75 90 100 200 500 1000 2000 5000 "
+		       "10000"
+		     : linear_steps(high - low));
 	plot_set_number(p, "threshold", t);
 	plot_set_number(p, "low", low);
 	plot_set_number(p, "high", high);
@@ -198,9 +273,13 @@ static void set_meaning(struct plot *p, const struct effect_rows *rows)
 	enum metric_better better = rows->many_metrics ? BETTER_NONE : rows->v[0]->metric.better;
 
 	plot_set_text(p, "left_means",
-		better == BETTER_MORE ? "\u2190 worse" : better == BETTER_LESS ? "\u2190 better" : "");
+		better == BETTER_MORE	? "\u2190 worse"
+		: better == BETTER_LESS ? "\u2190 better"
+					: "");
 	plot_set_text(p, "right_means",
-		better == BETTER_MORE ? "better \u2192" : better == BETTER_LESS ? "worse \u2192" : "");
+		better == BETTER_MORE	? "better \u2192"
+		: better == BETTER_LESS ? "worse \u2192"
+					: "");
 }
 
 static void plot_effects(struct report *r, const char *metric)
@@ -216,7 +295,8 @@ static void plot_effects(struct report *r, const char *metric)
 	what = rows.many_metrics ? "primary figures" : rows.v[0]->metric.title;
 	stem = metric ? xasprintf("ratio-%s", metric) : xstrdup("ratio");
 	title = xasprintf("%s: %s", r->title, what);
-	subtitle = xasprintf("Estimate and %g %% interval; rings: single blocks; band: within %g %% is \"same\"",
+	subtitle = xasprintf(
+		"Estimate and %g %% interval; rings: single blocks; band: within %g %% is \"same\"",
 		100 * (1 - r->c->alpha), r->c->threshold * 100);
 	axis = xasprintf("change against %s, %%", r->c->baseline);
 	p = plots_add(&r->plots, stem, "ratio", title, subtitle);
@@ -225,15 +305,15 @@ static void plot_effects(struct report *r, const char *metric)
 	add_names(p, &rows, &widest);
 	add_blocks(p, r, &rows);
 	if (rows.controls)
-		plot_add_line(p, (double[]){ (double)(rows.n - rows.controls) }, 1,
+		plot_add_line(p, (double[]){(double)(rows.n - rows.controls)}, 1,
 			"A/A control: the baseline against itself");
 	plot_next_index(p, 2);
 	left = fmax(widest, rows.controls ? 300 : 120) + 30;
-	plot_set_page(p, r, subtitle, fmax(PAGE_WIDTH, left + 350 + 320),
+	plot_set_page(p, r, subtitle, fmax(PAGE_WIDTH, left + RIGHT + 420),
 		ABOVE + BELOW + ROW_HEIGHT * (place_of(&rows, rows.n - 1) + 1.2));
 	plot_set_number(p, "rows", place_of(&rows, rows.n - 1) + 1);
 	plot_set_number(p, "left", left);
-	plot_set_number(p, "right", 350);
+	plot_set_number(p, "right", RIGHT);
 	plot_set_text(p, "xtitle", axis);
 	set_range(p, r, &rows);
 	set_meaning(p, &rows);
@@ -248,50 +328,64 @@ void report_plot_ratio(struct report *r)
 		bool seen = row->primary || row->control || !drawable(row);
 
 		for (size_t k = 0; k < i && !seen; k++)
-			seen = !r->c->rows[k].primary && drawable(&r->c->rows[k]) && !r->c->rows[k].control &&
+			seen = !r->c->rows[k].primary && drawable(&r->c->rows[k]) &&
+			       !r->c->rows[k].control &&
 			       !strcmp(r->c->rows[k].metric.name, row->metric.name);
 		if (!seen)
 			plot_effects(r, row->metric.name);
 	}
 }
 
-/* ---- counts an operation ---------------------------------------------------------------------- */
+/* ---- counts an operation ----------------------------------------------------------------------
+ */
 
 /* The figures of one metric: a row for each cell that has any, in it a point for each arm. */
 struct count_rows {
 	const char **cells;
-	size_t n;
+	size_t n, zero;		  /* cells with something, and cells where every arm has 0 */
 	double smallest, largest; /* of what is drawn, smallest beyond 0 */
 };
 
 static bool is_count(const struct metric *m)
 {
-	return m->scale != SCALE_RATIO && (!strcmp(m->unit, "1/op") || m->scale == SCALE_PATCHED_ONLY);
+	return m->scale != SCALE_RATIO &&
+	       (!strcmp(m->unit, "1/op") || m->scale == SCALE_PATCHED_ONLY);
 }
 
-static bool cell_seen(const struct count_rows *rows, const char *cell)
+/* Some arm has more than 0 in this cell. */
+static bool has_count(const struct report *r, const char *cell, const char *metric, bool *measured)
 {
-	for (size_t i = 0; i < rows->n; i++)
-		if (!strcmp(rows->cells[i], cell))
-			return true;
-	return false;
+	bool some = false;
+
+	*measured = false;
+	for (size_t i = 0; i < r->c->nrows; i++) {
+		const struct row *row = &r->c->rows[i];
+
+		if (strcmp(row->metric.name, metric) || strcmp(row->cell, cell))
+			continue;
+		*measured = true;
+		some |= (isfinite(row->e.base_median) && row->e.base_median != 0) ||
+			(isfinite(row->e.arm_median) && row->e.arm_median != 0);
+	}
+	return some;
 }
 
-/* Cells in the order of the plan, which is the matrix's; a comparison's rows are in their own. */
+/* Cells in the order of the plan, which is the matrix's. */
 static struct count_rows cells_with(const struct report *r, const char *metric)
 {
-	struct count_rows rows = { 0 };
+	struct count_rows rows = {0};
 
-	for (size_t c = 0; c < r->plan->ncells; c++)
-		for (size_t i = 0; i < r->c->nrows; i++) {
-			const struct row *row = &r->c->rows[i];
+	for (size_t i = 0; i < r->plan->ncells; i++) {
+		const char *cell = r->plan->cells[i].id;
+		bool measured;
 
-			if (strcmp(row->metric.name, metric) || row->control ||
-				strcmp(row->cell, r->plan->cells[c].id) || cell_seen(&rows, row->cell))
-				continue;
+		if (has_count(r, cell, metric, &measured)) {
 			rows.cells = xrealloc_array(rows.cells, rows.n + 1, sizeof(*rows.cells));
-			rows.cells[rows.n++] = row->cell;
+			rows.cells[rows.n++] = cell;
+		} else {
+			rows.zero += measured;
 		}
+	}
 	return rows;
 }
 
@@ -306,11 +400,12 @@ static void note_size(struct count_rows *rows, double v)
 /* Arms share a row's height; the first is on top. */
 static double arm_place(const struct report *r, size_t row, size_t arm)
 {
-	return (double)row + ((double)arm - (double)(r->m->narms - 1) / 2) * 0.72 / (double)r->m->narms;
+	return (double)row +
+	       ((double)arm - (double)(r->m->narms - 1) / 2) * 0.72 / (double)r->m->narms;
 }
 
-static void add_count_points(struct plot *points, struct plot *rings, const struct report *r, struct count_rows *rows,
-	const struct metric *m)
+static void add_count_points(struct plot *points, struct plot *rings, const struct report *r,
+	struct count_rows *rows, const struct metric *m)
 {
 	for (size_t i = 0; i < rows->n * r->m->narms; i++) {
 		size_t row = i / r->m->narms, arm = i % r->m->narms;
@@ -322,21 +417,34 @@ static void add_count_points(struct plot *points, struct plot *rings, const stru
 
 		for (size_t k = 0; k < b.n; k++) {
 			note_size(rows, b.v[k].arm.median);
-			plot_add_line(rings, (double[]){ place, (double)arm, b.v[k].arm.median }, 3, NULL);
+			plot_add_line(
+				rings, (double[]){place, (double)arm, b.v[k].arm.median}, 3, NULL);
 		}
 		if (b.n)
-			plot_add_line(points, (double[]){ place, (double)arm, s.median, s.lo, s.hi }, 5,
-				text_value(text, s.median, m->unit, false));
+			plot_add_line(points, (double[]){place, (double)arm, s.median, s.lo, s.hi},
+				5, text_value(text, s.median, m->unit, false));
 		blocks_free(&b);
 	}
 }
 
-static void plot_count(struct report *r, const struct metric *m, bool changed)
+static char *count_subtitle(const struct count_rows *rows)
 {
-	struct count_rows rows = cells_with(r, m->name);
-	__free_char char *title = xasprintf("%s, by arm", m->title), *stem = xasprintf("counts-%s", m->name);
-	static const char subtitle[] = "Median of the boots and its interval; rings: single boots; 0 is on the axis";
-	struct plot rings = { 0 };
+	static const char text[] = "Median of the boots and its interval; rings: single boots";
+
+	if (!rows->zero)
+		return xstrdup(text);
+	return xasprintf("%s; not drawn: %zu cell%s where every arm has 0", text, rows->zero,
+		rows->zero == 1 ? "" : "s");
+}
+
+static void plot_count(
+	struct report *r, const struct metric *m, const struct count_rows *cells, bool changed)
+{
+	struct count_rows rows = *cells;
+	__free_char char *title = xasprintf("%s, by arm", m->title),
+			 *stem = xasprintf("counts-%s", m->name);
+	__free_char char *subtitle = count_subtitle(&rows);
+	struct plot rings = {0};
 	double widest = 100, step = fmax(ROW_HEIGHT, 15 * (double)r->m->narms + 6);
 	struct plot *p = plots_add(&r->plots, stem, "counts", title, subtitle);
 
@@ -346,51 +454,47 @@ static void plot_count(struct report *r, const struct metric *m, bool changed)
 	plot_next_index(&rings, 3);
 	buf_add(&p->data, rings.data.data, rings.data.len);
 	for (size_t i = 0; i < rows.n; i++) {
-		plot_add_line(p, (double[]){ (double)i }, 1, rows.cells[i]);
+		plot_add_line(p, (double[]){(double)i}, 1, rows.cells[i]);
 		widest = fmax(widest, plot_text_width(rows.cells[i]));
 	}
 	plot_next_index(p, 2);
 	plot_set_page(p, r, subtitle, fmax(PAGE_WIDTH, widest + 30 + 90 + 400),
-		ABOVE + 24 + BELOW + step * (double)rows.n);
+		ABOVE + plot_key_height(r) + BELOW + step * (double)rows.n);
 	plot_set_arms(p, r);
 	plot_set_number(p, "rows", (double)rows.n);
 	plot_set_number(p, "left", widest + 30);
 	plot_set_number(p, "largest", rows.largest);
-	/* Far apart: linear around 0, which stays on the axis, and logarithmic beyond the smallest. */
+	/* Far apart: linear around 0, which stays on the axis, and logarithmic beyond the smallest.
+	 */
 	plot_set_number(p, "wide", rows.largest > 50 * rows.smallest);
 	plot_set_number(p, "smallest", rows.smallest);
 	plot_set_text(p, "xtitle", m->title);
 	buf_free(&rings.data);
-	free(rows.cells);
 }
 
-/* Some sample of some arm is not 0, and whether a verdict speaks of a change. */
-static bool worth_showing(const struct report *r, const char *metric, bool *changed)
+static bool has_change(const struct report *r, const char *metric)
 {
-	bool some = false;
-
-	*changed = false;
-	for (size_t i = 0; i < r->c->nrows; i++) {
-		const struct row *row = &r->c->rows[i];
-
-		if (strcmp(row->metric.name, metric) || row->control)
-			continue;
-		some |= (isfinite(row->e.base_median) && row->e.base_median != 0) ||
-			(isfinite(row->e.arm_median) && row->e.arm_median != 0);
-		*changed |= verdict_is_change(row->verdict);
-	}
-	return some;
+	for (size_t i = 0; i < r->c->nrows; i++)
+		if (!strcmp(r->c->rows[i].metric.name, metric) && !r->c->rows[i].control &&
+			verdict_is_change(r->c->rows[i].verdict))
+			return true;
+	return false;
 }
 
 void report_plot_counts(struct report *r)
 {
 	for (size_t i = 0; i < r->c->nrows; i++) {
 		const struct metric *m = &r->c->rows[i].metric;
-		bool changed, seen = !is_count(m);
+		struct count_rows rows;
+		bool seen = !is_count(m);
 
 		for (size_t k = 0; k < i && !seen; k++)
 			seen = !strcmp(r->c->rows[k].metric.name, m->name);
-		if (!seen && worth_showing(r, m->name, &changed))
-			plot_count(r, m, changed);
+		if (seen)
+			continue;
+		rows = cells_with(r, m->name);
+		if (rows.n)
+			plot_count(r, m, &rows, has_change(r, m->name));
+		free(rows.cells);
 	}
 }

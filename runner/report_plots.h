@@ -9,7 +9,8 @@
 void report_plots(struct report *r);
 
 /* Its parts. */
-void report_plot_ratio(struct report *r);     /* every primary ratio and every control; then each other metric */
+void report_plot_ratio(
+	struct report *r); /* every primary ratio and every control; then each other metric */
 void report_plot_scaling(struct report *r);   /* rates over vCPUs, where the machines differ */
 void report_plot_latency(struct report *r);   /* percentiles, from merged histograms */
 void report_plot_counts(struct report *r);    /* each count an operation that is not 0 everywhere */
@@ -18,8 +19,11 @@ void report_plot_published(struct report *r); /* a series' published curve besid
 /* Pixels that @s takes at most in the figures' font. */
 double plot_text_width(const char *s);
 /* The settings that every figure has: corner, size. */
-void plot_set_page(struct plot *p, const struct report *r, const char *subtitle, double width, double height);
-/* "arms", and arm_1 ... arm_N: the names of the matrix's arms. */
+void plot_set_page(
+	struct plot *p, const struct report *r, const char *subtitle, double width, double height);
+/* The names of the matrix's arms and where they stand in the key, whose height in pixels is
+ * plot_key_height(). */
+double plot_key_height(const struct report *r);
 void plot_set_arms(struct plot *p, const struct report *r);
 
 #endif

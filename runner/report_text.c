@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Numbers and foreign text for reports. What is dangerous in a format is known here and nowhere else. */
+/* Numbers and foreign text for reports. What is dangerous in a format is known here and nowhere
+ * else. */
 #include "report_text.h"
 
 #include <math.h>
@@ -9,13 +10,18 @@
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
 /*
- * Length of the UTF-8 sequence at @s: 1 to 4, or 0 if there is none. Overlong forms, surrogates and what lies
- * beyond U+10FFFF are none (RFC 3629).
+ * Length of the UTF-8 sequence at @s: 1 to 4, or 0 if there is none. Overlong forms, surrogates and
+ * what lies beyond U+10FFFF are none (RFC 3629).
  */
 static size_t utf8_length(const char *s)
 {
 	const unsigned char *u = (const unsigned char *)s;
-	size_t n = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
+	size_t n = u[0] < 0x80	 ? 1
+		   : u[0] < 0xc2 ? 0
+		   : u[0] < 0xe0 ? 2
+		   : u[0] < 0xf0 ? 3
+		   : u[0] < 0xf5 ? 4
+				 : 0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((u[i] & 0xc0) != 0x80)
@@ -74,7 +80,23 @@ void text_add_html(struct buf *b, const char *s)
 	add_text(b, s, sub_html, REPLACEMENT);
 }
 
-/* Whatever GitHub-flavoured markdown gives a meaning inside a line; also '@', which would call people. */
+void text_add_html_lines(struct buf *b, const char *s)
+{
+	while (*s) {
+		size_t len = strcspn(s, "\n");
+		__free_char char *line = xstrndup(s, len);
+
+		text_add_html(b, line);
+		s += len;
+		if (*s) {
+			buf_addstr(b, "\n");
+			s++;
+		}
+	}
+}
+
+/* Whatever GitHub-flavoured markdown gives a meaning inside a line; also '@', which would call
+ * people. */
 static const char *sub_md(char c)
 {
 	static char escaped[3] = "\\";
@@ -85,7 +107,7 @@ static const char *sub_md(char c)
 		return "&amp;";
 	if (c == '@')
 		return "&#64;";
-	if (!strchr("\\`*_[]()#|~>!", c))
+	if (!strchr("\\`*_[]#|~>", c))
 		return NULL;
 	escaped[1] = c;
 	return escaped;
@@ -107,9 +129,11 @@ void text_add_ascii(struct buf *b, const char *s)
 	}
 }
 
+/* gnuplot 5.4 does not read every string with doubled quotes in it, so that none is left: U+2019
+ * looks the same. */
 static const char *sub_gnuplot(char c)
 {
-	return c == '\'' ? "''" : NULL;
+	return c == '\'' ? "\u2019" : NULL;
 }
 
 void text_add_gnuplot(struct buf *b, const char *s)
@@ -132,7 +156,8 @@ void text_add_field(struct buf *b, const char *s)
 
 void text_add_shell(struct buf *b, const char *s)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
 	bool foreign = false;
 
 	if (*s && strspn(s, plain) == strlen(s)) {
@@ -182,7 +207,8 @@ void text_wrap(struct buf *b, const char *s, unsigned indent, unsigned width)
 	}
 }
 
-/* As much of @word as stays within @room columns once quoted, quoted into @piece; returns its length in @word. */
+/* As much of @word as stays within @room columns once quoted, quoted into @piece; returns its
+ * length in @word. */
 static size_t shell_piece(struct buf *piece, const char *word, size_t room)
 {
 	size_t n = strlen(word);
@@ -197,10 +223,11 @@ static size_t shell_piece(struct buf *piece, const char *word, size_t room)
 	}
 }
 
-/* A word that no line holds: in pieces, since a backslash vanishes together with the newline behind it. */
+/* A word that no line holds: in pieces, since a backslash vanishes together with the newline behind
+ * it. */
 static void add_long_word(struct buf *b, const char *word, unsigned width)
 {
-	struct buf piece = { 0 };
+	struct buf piece = {0};
 	size_t room = width > 1 ? width - 1 : 1;
 
 	while (*word) {
@@ -212,7 +239,7 @@ static void add_long_word(struct buf *b, const char *word, unsigned width)
 
 void text_add_command(struct buf *b, char *const *words, size_t n, unsigned indent, unsigned width)
 {
-	struct buf word = { 0 };
+	struct buf word = {0};
 	size_t column = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -225,7 +252,8 @@ void text_add_command(struct buf *b, char *const *words, size_t n, unsigned inde
 		}
 		if (indent + word.len + 2 > width) {
 			add_long_word(b, words[i], width - 2);
-			column = width; /* where it ended does not matter: what follows gets a line */
+			column = width; /* where it ended does not matter: what follows gets a line
+					 */
 			continue;
 		}
 		buf_addf(b, "%*s%s", column ? 1 : (int)indent, "", word.data);
@@ -248,11 +276,13 @@ struct prefix {
 	const char *name;
 };
 
-static const struct prefix times[] = { { 1e9, "s" }, { 1e6, "ms" }, { 1e3, "us" }, { 0, "ns" } };
-static const struct prefix thousands[] = { { 1e9, "G" }, { 1e6, "M" }, { 1e4, "k" }, { 0, "" } };
+static const struct prefix times[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {0, "ns"}};
+static const struct prefix thousands[] = {{1e9, "G"}, {1e6, "M"}, {1e4, "k"}, {0, ""}};
 
-/* Four digits of @v with the prefix of @table that suits it; a prefix of 10,000 stands for 1000 as all do. */
-static const char *with_prefix(char out[TEXT_NUMBER], double v, const struct prefix *table, const char *unit)
+/* Four digits of @v with the prefix of @table that suits it; a prefix of 10,000 stands for 1000 as
+ * all do. */
+static const char *with_prefix(
+	char out[TEXT_NUMBER], double v, const struct prefix *table, const char *unit)
 {
 	size_t i = 0;
 	double scale;
@@ -261,7 +291,8 @@ static const char *with_prefix(char out[TEXT_NUMBER], double v, const struct pre
 		i++;
 	scale = table[i].from == 1e4 ? 1e3 : table[i].from;
 	v = scale ? v / scale : v;
-	snprintf(out, TEXT_NUMBER, "%.*f%s%s%s", v == floor(v) && fabs(v) < 1e4 && !scale ? 0 : places(v, 4), v,
+	snprintf(out, TEXT_NUMBER, "%.*f%s%s%s",
+		v == floor(v) && fabs(v) < 1e4 && !scale ? 0 : places(v, 4), v,
 		*table[i].name || *unit ? " " : "", table[i].name, unit);
 	return out;
 }
@@ -280,20 +311,23 @@ const char *text_value(char out[TEXT_NUMBER], double v, const char *unit, bool n
 	}
 	if (fabs(v) >= 1e4)
 		return with_prefix(out, v, thousands, named ? unit : "");
-	snprintf(out, TEXT_NUMBER, "%.*f%s%s", v == 0 ? 0 : places(v, 3) > 6 ? 6 : places(v, 3), v,
-		named && *unit ? " " : "", named ? unit : "");
+	snprintf(out, TEXT_NUMBER, "%.*f%s%s",
+		v == 0		   ? 0
+		: places(v, 3) > 6 ? 6
+				   : places(v, 3),
+		v, named && *unit ? " " : "", named ? unit : "");
 	return out;
 }
 
 bool row_tested(const struct row *r)
 {
-	return r->verdict != VERDICT_SHOWN && r->verdict != VERDICT_SKIPPED && r->verdict != VERDICT_FAILED &&
-	       isfinite(r->e.effect);
+	return r->verdict != VERDICT_SHOWN && r->verdict != VERDICT_SKIPPED &&
+	       r->verdict != VERDICT_FAILED && isfinite(r->e.effect);
 }
 
 static bool far_from_one(const struct row *r)
 {
-	return r->e.effect >= 2 || r->e.hi >= 4;
+	return r->e.effect >= 10;
 }
 
 /* Enough decimals to tell the ends of the interval apart, for changes of exact mode too. */
@@ -301,7 +335,7 @@ static int percent_places(const struct row *r)
 {
 	double width = fabs(r->e.hi - r->e.lo) * 100;
 
-	return width < 0.02 ? 3 : width < 2 ? 2 : 1;
+	return width < 0.02 ? 3 : width < 2 && r->e.effect < 2 ? 2 : 1;
 }
 
 static const char *text_ratio(char out[TEXT_NUMBER], const struct row *r, double v)
@@ -324,7 +358,11 @@ const char *text_effect(char out[TEXT_NUMBER], const struct row *r, double v)
 	if (r->metric.scale == SCALE_RATIO)
 		return text_ratio(out, r, v);
 	text_value(plain, fabs(v), r->metric.unit, false);
-	snprintf(out, TEXT_NUMBER, "%s%.*s", v > 0 ? "+" : v < 0 ? "-" : "", TEXT_NUMBER - 2, plain);
+	snprintf(out, TEXT_NUMBER, "%s%.*s",
+		v > 0	? "+"
+		: v < 0 ? "-"
+			: "",
+		TEXT_NUMBER - 2, plain);
 	return out;
 }
 
@@ -332,7 +370,8 @@ const char *text_interval(char out[2 * TEXT_NUMBER + 4], const struct row *r)
 {
 	char lo[TEXT_NUMBER], hi[TEXT_NUMBER];
 
-	snprintf(out, 2 * TEXT_NUMBER + 4, "[%s, %s]", text_effect(lo, r, r->e.lo), text_effect(hi, r, r->e.hi));
+	snprintf(out, 2 * TEXT_NUMBER + 4, "[%s, %s]", text_effect(lo, r, r->e.lo),
+		text_effect(hi, r, r->e.hi));
 	return out;
 }
 
@@ -350,14 +389,14 @@ const char *text_p(char out[TEXT_NUMBER], double p)
 static const struct {
 	const char *ascii, *utf8;
 } marks[] = {
-	[VERDICT_SAME] = { "=", "\u25cf" },
-	[VERDICT_IMPROVEMENT] = { "^", "\u25b2" },
-	[VERDICT_REGRESSION] = { "v", "\u25bc" },
-	[VERDICT_CHANGED] = { "*", "\u25c6" },
-	[VERDICT_UNCLEAR] = { "?", "\u25c7" },
-	[VERDICT_SHOWN] = { " ", "\u00b7" },
-	[VERDICT_SKIPPED] = { "-", "\u2013" },
-	[VERDICT_FAILED] = { "!", "\u2716" },
+	[VERDICT_SAME] = {"=", "\u25cf"},
+	[VERDICT_IMPROVEMENT] = {"^", "\u25b2"},
+	[VERDICT_REGRESSION] = {"v", "\u25bc"},
+	[VERDICT_CHANGED] = {"*", "\u25c6"},
+	[VERDICT_UNCLEAR] = {"?", "\u25c7"},
+	[VERDICT_SHOWN] = {" ", "\u00b7"},
+	[VERDICT_SKIPPED] = {"-", "\u2013"},
+	[VERDICT_FAILED] = {"!", "\u2716"},
 };
 
 const char *text_mark(enum verdict v)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Text for people: numbers with units, and foreign text made safe for each format that it goes into. */
+/* Text for people: numbers with units, and foreign text made safe for each format that it goes
+ * into. */
 #ifndef KAB_REPORT_TEXT_H
 #define KAB_REPORT_TEXT_H
 
@@ -9,36 +10,40 @@
 #include "util.h"
 
 /*
- * Appends text of any origin (labels and cells come from matrix files, reasons from programs) so that it means
- * nothing but itself in the format. Control characters become spaces, bytes that are no UTF-8 a replacement.
+ * Appends text of any origin (labels and cells come from matrix files, reasons from programs) so
+ * that it means nothing but itself in the format. Control characters become spaces, bytes that are
+ * no UTF-8 a replacement.
  */
 void text_add_html(struct buf *b, const char *s);
-void text_add_md(struct buf *b, const char *s);	   /* also inside a table */
-void text_add_ascii(struct buf *b, const char *s); /* a character beyond ASCII becomes '?' */
+void text_add_html_lines(struct buf *b, const char *s); /* for <pre>: newlines stay */
+void text_add_md(struct buf *b, const char *s);		/* also inside a table */
+void text_add_ascii(struct buf *b, const char *s);	/* a character beyond ASCII becomes '?' */
 /* A gnuplot string literal, quotes included: in single quotes gnuplot substitutes nothing. */
 void text_add_gnuplot(struct buf *b, const char *s);
 /* One tab-separated field of a data file. */
 void text_add_field(struct buf *b, const char *s);
-/* One word of a POSIX shell, in ASCII whatever is in it; a UTF-8 word needs a shell that knows $'...'. */
+/* One word of a POSIX shell, in ASCII whatever is in it; a UTF-8 word needs a shell that knows
+ * $'...'. */
 void text_add_shell(struct buf *b, const char *s);
 
 /*
- * Wraps @s at spaces to lines of at most @width columns and appends them, each after @indent spaces and ended by
- * a newline; a word that is longer is cut. ASCII in, ASCII out.
+ * Wraps @s at spaces to lines of at most @width columns and appends them, each after @indent spaces
+ * and ended by a newline; a word that is longer is cut. ASCII in, ASCII out.
  */
 void text_wrap(struct buf *b, const char *s, unsigned indent, unsigned width);
 /*
- * A shell command of @n words, quoted where they need it, in ASCII lines of at most @width columns that end in
- * backslashes, so that pasting them runs the command. @width is at least 20.
+ * A shell command of @n words, quoted where they need it, in ASCII lines of at most @width columns
+ * that end in backslashes, so that pasting them runs the command. @width is at least 20.
  */
 void text_add_command(struct buf *b, char *const *words, size_t n, unsigned indent, unsigned width);
 
 #define TEXT_NUMBER 40
 
-/* "185.4 k", "3.00", "12.1 us": @v in @unit; the unit itself follows only where @named. ASCII. Returns @out. */
+/* "185.4 k", "3.00", "12.1 us": @v in @unit; the unit itself follows only where @named. ASCII.
+ * Returns @out. */
 const char *text_value(char out[TEXT_NUMBER], double v, const char *unit, bool named);
 /*
- * An effect: of a ratio the change in percent ("+3.1 %"), or "2.41 x" where the whole of @e is far from 1; of a
+ * An effect: of a ratio the change in percent ("+3.1 %"), or "12.4 x" where it is far from 1; of a
  * difference its value with a sign. @v is e->effect, e->lo or e->hi.
  */
 const char *text_effect(char out[TEXT_NUMBER], const struct row *r, double v);

@@ -90,13 +90,21 @@ struct shape {
 	unsigned columns;
 };
 
+/* Times are printed with units of their own. */
+static void add_figure_name(struct buf *b, const struct metric *m)
+{
+	text_add_html(b, m->title);
+	if (!*m->unit || !strcmp(m->unit, "ns"))
+		return;
+	buf_addstr(b, ", ");
+	text_add_html(b, m->unit);
+}
+
 static void add_header(struct buf *b, const struct report *r, const struct shape *shape)
 {
 	if (shape->only) {
 		buf_addstr(b, "<p class=\"soft\">");
-		text_add_html(b, shape->only->title);
-		buf_addstr(b, *shape->only->unit ? ", " : "");
-		text_add_html(b, shape->only->unit);
+		add_figure_name(b, shape->only);
 		buf_addf(b, "%s%s</p>\n",
 			shape->only->better == BETTER_MORE ? "; more is better" : "",
 			shape->only->better == BETTER_LESS ? "; less is better" : "");
@@ -145,15 +153,15 @@ static void add_cell_name(struct buf *b, const char *name)
 static void add_row(
 	struct buf *b, const struct report *r, const struct row *row, const struct shape *shape)
 {
-	__free_char char *figure = xasprintf(
-		"%s%s%s", row->metric.title, *row->metric.unit ? ", " : "", row->metric.unit);
-
 	buf_addstr(b, "<tr><td><details><summary>");
 	add_cell_name(b, row->cell);
 	buf_addstr(b, "</summary></details></td>");
 	add_cell(b, "", row->arm);
-	if (!shape->only)
-		add_cell(b, "", figure);
+	if (!shape->only) {
+		buf_addstr(b, "<td>");
+		add_figure_name(b, &row->metric);
+		buf_addstr(b, "</td>");
+	}
 	add_figures(b, row);
 	buf_addf(b, "<td class=\"verdict %s\">%s %s", verdict_name(row->verdict),
 		text_mark_utf8(row->verdict), verdict_name(row->verdict));

@@ -227,6 +227,9 @@ static void add_blocks(struct plot *p, const struct report *r, struct effect_row
 	plot_next_index(p, 2);
 }
 
+#define WIDE_STEPS \
+	"0.01 0.02 0.05 0.1 0.2 0.5 1 2 5 10 20 50 75 90 100 200 500 1000 2000 5000 10000"
+
 /* Percents at even distances, some three on each side of an axis of the length @span. */
 static const char *linear_steps(double span)
 {
@@ -255,17 +258,17 @@ static void set_range(struct plot *p, const struct report *r, const struct effec
 	double t = r->c->threshold, low = rows->low, high = rows->high;
 	bool wide = high > 1 + 8 * t || low < 1 - 8 * t;
 	double margin = wide ? 1.12 : 1 + (high - low) * 0.06;
+	__free_char char *title = xasprintf("change against %s, %%%s", r->c->baseline,
+		wide ? " (logarithmic beyond the band)" : "");
 
 	low = fmin(low / margin, 1 - 1.4 * t);
 	high = fmax(high * margin, 1 + 1.4 * t);
 	plot_set_number(p, "wide", wide);
-	plot_set_text(p, "steps",
-		wide ? "0.01 0.02 0.05 0.1 0.2 0.5 1 2 5 10 20 50 75 90 100 200 500 1000 2000 5000 "
-		       "10000"
-		     : linear_steps(high - low));
+	plot_set_text(p, "steps", wide ? WIDE_STEPS : linear_steps(high - low));
 	plot_set_number(p, "threshold", t);
 	plot_set_number(p, "low", low);
 	plot_set_number(p, "high", high);
+	plot_set_text(p, "xtitle", title);
 }
 
 static void set_meaning(struct plot *p, const struct effect_rows *rows)
@@ -285,7 +288,7 @@ static void set_meaning(struct plot *p, const struct effect_rows *rows)
 static void plot_effects(struct report *r, const char *metric)
 {
 	struct effect_rows rows = select_rows(r, metric);
-	__free_char char *subtitle = NULL, *axis = NULL, *stem = NULL, *title = NULL;
+	__free_char char *subtitle = NULL, *stem = NULL, *title = NULL;
 	const char *what;
 	double widest, left;
 	struct plot *p;
@@ -298,7 +301,6 @@ static void plot_effects(struct report *r, const char *metric)
 	subtitle = xasprintf(
 		"Estimate and %g %% interval; rings: single blocks; band: within %g %% is \"same\"",
 		100 * (1 - r->c->alpha), r->c->threshold * 100);
-	axis = xasprintf("change against %s, %%", r->c->baseline);
 	p = plots_add(&r->plots, stem, "ratio", title, subtitle);
 	p->folded = metric != NULL;
 	add_estimates(p, &rows);
@@ -314,7 +316,6 @@ static void plot_effects(struct report *r, const char *metric)
 	plot_set_number(p, "rows", place_of(&rows, rows.n - 1) + 1);
 	plot_set_number(p, "left", left);
 	plot_set_number(p, "right", RIGHT);
-	plot_set_text(p, "xtitle", axis);
 	set_range(p, r, &rows);
 	set_meaning(p, &rows);
 	free(rows.v);

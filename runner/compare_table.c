@@ -275,8 +275,8 @@ static void put_controls(struct table *t)
 		return;
 	stats_proportion(c->control_changed, c->control_total, 0.05, &lo, &hi);
 	buf_addf(&t->out,
-		"A/A control: %zu of %zu called a change (95 %% interval %.0f-%.0f %%); "
-		"%zu with p < %g before correction, %.1f expected\n",
+		"A/A control: %zu of %zu called a change (95 %% interval %.0f-%.0f %%); %zu with p "
+		"< %g before correction, %.1f expected\n",
 		c->control_changed, c->control_total, lo * 100, hi * 100, c->control_below_alpha,
 		c->alpha, c->alpha * c->control_total);
 }

@@ -228,16 +228,25 @@ static bool any_value(json_t *facts, const char *key, const char *value)
 	return false;
 }
 
+static const char exact_time[] =
+	"Exact mode: times are counted instructions of one CPU; caches, memory and parallel work "
+	"do not show in them.";
+static const char emulated_time[] =
+	"The guests were emulated (TCG): times and rates do not stand for hardware; counts "
+	"(switches, interrupts, flushes, faults) do.";
+static const char apart[] =
+	"The two runs were measured apart: what changed on the machine between them counts as an "
+	"effect.";
+static const char local_boot[] =
+	"Local executor: one boot of each kernel, so that boot-to-boot variation (2-6 % is usual) "
+	"is not covered by any interval or p here.";
+
 static void warn_of_clock(struct comparison *c, json_t *facts)
 {
 	if (!strcmp(c->executor, "exact"))
-		comparison_warn(c, "Exact mode: times are counted instructions of one CPU; caches, "
-				   "memory and parallel "
-				   "work do not show in them.");
+		comparison_warn(c, "%s", exact_time);
 	else if (any_value(facts, "accelerator", "tcg"))
-		comparison_warn(c, "The guests were emulated (TCG): times and rates do not stand "
-				   "for hardware; counts "
-				   "(switches, interrupts, flushes, faults) do.");
+		comparison_warn(c, "%s", emulated_time);
 }
 
 /* Boots that died and were started again, by number. */
@@ -270,6 +279,14 @@ static void warn_of_state(struct comparison *c, const struct store *run)
 			c, "%s is not finished: what it has so far is compared.", store_path(run));
 }
 
+static void warn_of_second_run(struct comparison *c, json_t *facts, const struct store *other)
+{
+	warn_of_state(c, other);
+	collect(facts, other, "second run's ");
+	warn_of_restarts(c, other);
+	comparison_warn(c, "%s", apart);
+}
+
 void conditions_warn(struct comparison *c, const struct store *run, const struct store *other)
 {
 	json_t *facts = json_object();
@@ -277,19 +294,13 @@ void conditions_warn(struct comparison *c, const struct store *run, const struct
 	warn_of_state(c, run);
 	collect(facts, run, "");
 	warn_of_restarts(c, run);
-	if (other) {
-		warn_of_state(c, other);
-		collect(facts, other, "second run's ");
-		warn_of_restarts(c, other);
-		comparison_warn(c, "The two runs were measured apart: what changed on the machine "
-				   "between them "
-				   "counts as an effect.");
-	}
+	if (other)
+		warn_of_second_run(c, facts, other);
+	else
+		conditions_warn_of_builds(c, run);
 	warn_of_clock(c, facts);
 	warn_of_differences(c, facts);
 	if (!strcmp(c->executor, "local"))
-		comparison_warn(c, "Local executor: one boot of each kernel, so that boot-to-boot "
-				   "variation (2-6 %% is "
-				   "usual) is not covered by any interval or p here.");
+		comparison_warn(c, "%s", local_boot);
 	json_decref(facts);
 }

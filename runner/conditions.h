@@ -12,4 +12,11 @@
  */
 void conditions_warn(struct comparison *c, const struct store *run, const struct store *other);
 
+/*
+ * Warns in @c of arms of @run whose kernels were not built alike though their matrix does not ask for it: another
+ * compiler, or a configuration that differs from the baseline's other than by options that only the arm has, which are
+ * what its patches add.
+ */
+void conditions_warn_of_builds(struct comparison *c, const struct store *run);
+
 #endif

@@ -646,6 +646,41 @@ static void test_condition_that_changed_within_an_arm(void **state)
 	assert_true(warned(w->c, "kernel release changed from boot to boot"));
 }
 
+#define BUILT(label, config, tools)                    \
+	"{\"label\": \"" label "\", \"key\": \"" label \
+	"\", \"config\": [], \"align\": 0, \"meta\":"  \
+	" {\"toolchain\": \"" tools "\", \"config\": {" config "}}}"
+
+static void test_builds_that_differ_are_told(void **state)
+{
+	struct synth *s = SYNTH(pipe_matrix, {NULL, NULL, "ops_per_s", 1000, QUIET});
+	const struct comparison *c;
+
+	/* An option that only the patched kernel has is what its patches brought. */
+	s->arms = "[" BUILT("stock", "\"CONFIG_HZ\": \"250\"", "gcc 12") "," BUILT(
+		"patched", "\"CONFIG_HZ\": \"250\", \"CONFIG_NEW\": \"y\"", "gcc 12") "]";
+	c = compare(*state, s);
+	assert_false(warned(c, "configurations differ") || warned(c, "compilers"));
+
+	s->arms = "[" BUILT("stock", "\"CONFIG_HZ\": \"250\", \"CONFIG_SMP\": \"y\"",
+		"gcc 12") "," BUILT("patched", "\"CONFIG_HZ\": \"1000\"", "gcc 13") "]";
+	c = compare(*state, s);
+	assert_true(warned(c, "CONFIG_HZ 250 (stock), 1000 (patched)"));
+	assert_true(warned(c, "CONFIG_SMP y (stock), not set (patched)"));
+	assert_true(warned(c, "different compilers: gcc 12 (stock); gcc 13 (patched)"));
+}
+
+static void test_builds_that_were_to_differ_are_not_told(void **state)
+{
+	struct synth *s = SYNTH(pipe_matrix, {NULL, NULL, "ops_per_s", 1000, QUIET});
+
+	s->arms = "[{\"label\": \"stock\", \"config\": [], \"meta\": {\"config\": {\"CONFIG_HZ\": "
+		  "\"250\"}}},"
+		  " {\"label\": \"patched\", \"config\": [\"hz\"],"
+		  "  \"meta\": {\"config\": {\"CONFIG_HZ\": \"1000\"}}}]";
+	assert_false(warned(compare(*state, s), "configurations differ"));
+}
+
 static void test_drift_inside_boots_is_told(void **state)
 {
 	struct synth *s = SYNTH(pipe_matrix, {NULL, NULL, "ops_per_s", 1000, QUIET, .slope = 0.02});
@@ -881,6 +916,8 @@ int main(void)
 		T(test_conditions_that_agree_are_not_mentioned),
 		T(test_conditions_that_differ_are_told),
 		T(test_condition_that_changed_within_an_arm),
+		T(test_builds_that_differ_are_told),
+		T(test_builds_that_were_to_differ_are_not_told),
 		T(test_drift_inside_boots_is_told),
 		T(test_outliers_of_the_baseline_count_once),
 		T(test_one_arm_has_nothing_to_compare),

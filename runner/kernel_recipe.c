@@ -112,6 +112,28 @@ static char *series_folder(const char *name, struct error *err)
 	return NULL;
 }
 
+/*
+ * Checksum of what @path does: all of a fragment, and of a patch what follows the mail around it, so that another
+ * author line or a better description builds nothing again.
+ */
+static int content_sum(const char *path, char out[65], struct error *err)
+{
+	static const char *const starts[] = {"\ndiff --git ", "\n--- "};
+	size_t len;
+	__free_char char *text = file_read(path, &len, err);
+	const char *from = text;
+
+	if (!text)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(starts) && from == text; i++) {
+		const char *found = memmem(text, len, starts[i], strlen(starts[i]));
+
+		from = found ? found + 1 : text;
+	}
+	sha256_hex(from, len - (from - text), out);
+	return 0;
+}
+
 static int add_ingredient(
 	struct ingredient **v, size_t *n, const char *origin, const char *path, struct error *err)
 {
@@ -121,7 +143,7 @@ static int add_ingredient(
 	new.name = xstrdup(slash ? slash + 1 : path);
 	*v = xrealloc_array(*v, *n + 1, sizeof(**v));
 	(*v)[*n] = new;
-	return sha256_file(path, (*v)[(*n)++].sha256, err);
+	return content_sum(path, (*v)[(*n)++].sha256, err);
 }
 
 /*

@@ -8,10 +8,11 @@
  *   source   where it was published
  *   machine  what it was measured on
  *   note     what to know when comparing; may repeat
- *   shape    x title, y title, metric: draw the columns of this metric over the rows (whose names
- * are numbers), each as a multiple of its first row select   selector that holds for the whole
- * table column   name, selector row      name, selector, then one published value for each column
- * ("-": none)
+ *   shape    x title, y title, metric: draw the columns of this metric over the rows (whose
+ *            names are numbers), each as a multiple of its first row
+ *   select   selector that holds for the whole table
+ *   column   name, selector
+ *   row      name, selector, then one published value for each column ("-": none)
  *
  * A selector is a list of words: arm=baseline or arm=series (the first arm that carries the series
  * whole and overrides no parameter), metric=NAME, scale=FACTOR (from the metric's unit to the

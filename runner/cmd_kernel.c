@@ -88,7 +88,8 @@ static int choose_base(const struct kernel_options *o, struct base *b, struct er
 
 static int arm_from_options(const struct kernel_options *o, struct arm *a, struct error *err)
 {
-	*a = (struct arm){.label = xstrdup("kernel"), .cmdline = xstrdup(""), .align = o->align};
+	*a = (struct arm){
+		.label = xstrdup("given by options"), .cmdline = xstrdup(""), .align = o->align};
 	a->mutation = o->mutation ? xstrdup(o->mutation) : NULL;
 	if (o->config)
 		split_config(o->config, a);
@@ -282,28 +283,38 @@ static void free_entries(struct entry *v, size_t n)
 	free(v);
 }
 
-/*
- * The distinct origins in an array of ingredients, "vm-local-cpu:1,lazy-mm"; with @names the names,
- * without their suffix.
- */
-static char *summary(const json_t *array, bool names)
+/* "vm-local-cpu:1,lazy-mm +lazy-mm/no-flush": what was put onto the base. Caller frees. */
+static char *series_text(const json_t *meta)
 {
+	const char *mutation = json_string_value(json_object_get(meta, "mutation"));
 	struct buf b = {};
-	const char *last = "";
-	json_t *o;
+	json_t *name;
 	size_t i;
 
-	json_array_foreach (array, i, o) {
-		const char *origin = json_string_value(json_object_get(o, "origin"));
-		const char *name = json_string_value(json_object_get(o, "name"));
-		const char *text = names ? name : origin;
+	json_array_foreach (json_object_get(meta, "series"), i, name)
+		buf_addf(&b, "%s%s", i ? "," : "", json_string_value(name));
+	if (mutation)
+		buf_addf(&b, "%s+%s", b.len ? " " : "", mutation);
+	return b.data ? b.data : xstrdup("-");
+}
 
-		if (!text || !strcmp(text, last) || (names && !strcmp(text, "base.config")))
-			continue;
-		buf_addf(&b, "%s%.*s", b.len ? "," : "",
-			names ? (int)strcspn(text, ".") : (int)strlen(text), text);
-		last = text;
+/* Fragments beside base.config and those of the series, and the alignment. Caller frees. */
+static char *config_text(const json_t *meta)
+{
+	json_int_t align = json_integer_value(json_object_get(meta, "align"));
+	struct buf b = {};
+	json_t *fragment;
+	size_t i;
+
+	json_array_foreach (json_object_get(meta, "fragments"), i, fragment) {
+		const char *origin = json_string_value(json_object_get(fragment, "origin"));
+		const char *name = json_string_value(json_object_get(fragment, "name"));
+
+		if (i && origin && name && !strcmp(origin, "config"))
+			buf_addf(&b, "%s%.*s", b.len ? "," : "", (int)strcspn(name, "."), name);
 	}
+	if (align)
+		buf_addf(&b, "%salign=%lld", b.len ? "," : "", (long long)align);
 	return b.data ? b.data : xstrdup("-");
 }
 
@@ -333,8 +344,8 @@ static void print_entry(const struct entry *e)
 {
 	const char *version =
 		json_string_value(json_object_get(json_object_get(e->meta, "base"), "version"));
-	__free_char char *series = summary(json_object_get(e->meta, "patches"), false);
-	__free_char char *config = summary(json_object_get(e->meta, "fragments"), true);
+	__free_char char *series = series_text(e->meta);
+	__free_char char *config = config_text(e->meta);
 	char age[32];
 
 	age_text(e->used, age, sizeof(age));

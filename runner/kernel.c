@@ -92,16 +92,32 @@ static json_t *strings_json(const struct strings *s)
 	return a;
 }
 
+/* The series as the arm names them: "lazy-mm", "vm-local-cpu:1". */
+static json_t *series_json(const struct arm *arm)
+{
+	json_t *a = json_array();
+
+	for (size_t i = 0; i < arm->nseries; i++) {
+		const struct series_ref *ref = &arm->series[i];
+
+		json_array_append_new(a, ref->patches
+						 ? json_sprintf("%s:%u", ref->name, ref->patches)
+						 : json_string(ref->name));
+	}
+	return a;
+}
+
 /* What is known before a build. */
-static json_t *inputs_json(const struct inputs *in, const char *key)
+static json_t *inputs_json(const struct arm *arm, const struct inputs *in, const char *key)
 {
 	const struct recipe *r = &in->recipe;
 
-	return json_pack("{s:i, s:s, s:{s:s, s:s, s:s?}, s:s, s:i, s:o, s:o, s:o, s:b}", "format",
-		KERNEL_FORMAT, "key", key, "base", "name", in->source.name, "checksum",
+	return json_pack("{s:i, s:s, s:{s:s, s:s, s:s?}, s:s, s:i, s:o, s:s?, s:o, s:o, s:o, s:b}",
+		"format", KERNEL_FORMAT, "key", key, "base", "name", in->source.name, "checksum",
 		in->source.checksum, "version", in->source.version, "toolchain", in->toolchain,
-		"align", (int)r->align, "patches", ingredients_json(r->patches, r->npatches),
-		"fragments", ingredients_json(r->fragments, r->nfragments), "selftests",
+		"align", (int)r->align, "series", series_json(arm), "mutation", arm->mutation,
+		"patches", ingredients_json(r->patches, r->npatches), "fragments",
+		ingredients_json(r->fragments, r->nfragments), "selftests",
 		strings_json(&r->selftests), "debug", is_debug(r));
 }
 
@@ -144,7 +160,7 @@ static bool load_entry(struct kernel *k)
 	return true;
 }
 
-static void describe(const struct inputs *in, struct kernel *k)
+static void describe(const struct arm *arm, const struct inputs *in, struct kernel *k)
 {
 	*k = (struct kernel){};
 	make_key(in, k->key);
@@ -152,7 +168,7 @@ static void describe(const struct inputs *in, struct kernel *k)
 	k->image = xasprintf("%s/bzImage", k->dir);
 	k->base_version = in->source.version ? xstrdup(in->source.version) : NULL;
 	k->debug = is_debug(&in->recipe);
-	k->meta = inputs_json(in, k->key);
+	k->meta = inputs_json(arm, in, k->key);
 }
 
 int kernel_resolve(const struct arm *arm, struct kernel *k, struct error *err)
@@ -162,7 +178,7 @@ int kernel_resolve(const struct arm *arm, struct kernel *k, struct error *err)
 
 	*k = (struct kernel){};
 	if (!ret) {
-		describe(&in, k);
+		describe(arm, &in, k);
 		load_entry(k);
 	}
 	inputs_clear(&in);
@@ -290,29 +306,33 @@ static uint64_t space_needed(const struct inputs *in)
 	return access(in->source.dir, F_OK) ? need + SOURCE_BYTES : need;
 }
 
+/* Sources of our own, patched, in b->tree. */
+static int prepare_tree(struct inputs *in, struct build *b, struct error *err)
+{
+	__free_char char *base = NULL;
+	__close_fd int lock = -1;
+
+	if (access(in->source.dir, F_OK))
+		build_report(b, "extract", 0, 0);
+	lock = source_extract(&in->source, b->log, err);
+	if (lock < 0)
+		return -1;
+	build_report(b, "patch", 0, 0);
+	if (build_copy(b, in->source.dir, err))
+		return -1;
+	base = xasprintf("%s, %s", in->source.name, in->source.version);
+	return recipe_apply(b->recipe, b->tree, base, b->log, err);
+}
+
 static int build_steps(const struct arm *arm, struct inputs *in, struct build *b, struct kernel *k,
 	struct error *err)
 {
-	__free_char char *base = NULL;
-	uint64_t start;
+	uint64_t start = now_ns();
 
-	if (cache_space(space_needed(in), err) || dir_make(b->out, err))
-		return -1;
-	build_report(b, "extract", 0, 0);
-	if (source_extract(&in->source, b->log, err))
-		return -1;
-	start = now_ns();
-	build_report(b, "patch", 0, 0);
-	base = strstr(in->source.name, in->source.version)
-		       ? xstrdup(in->source.name)
-		       : xasprintf("%s, %s", in->source.name, in->source.version);
-	if (build_copy(b, in->source.dir, err) ||
-		recipe_apply(b->recipe, b->tree, base, b->log, err))
+	if (cache_space(space_needed(in), err) || dir_make(b->out, err) || prepare_tree(in, b, err))
 		return -1;
 	build_report(b, "config", 0, 0);
-	if (build_configure(b, err))
-		return error_prefix(err, "arm %s", arm->label);
-	if (build_kernel(b, err))
+	if (build_configure(b, err) || build_kernel(b, err))
 		return -1;
 	if (b->recipe->selftests.n) {
 		build_report(b, "selftests", 0, 0);
@@ -396,7 +416,7 @@ int kernel_build(const struct arm *arm, struct kernel *k, kernel_progress *progr
 
 	*k = (struct kernel){};
 	if (!ret) {
-		describe(&in, k);
+		describe(arm, &in, k);
 		ret = take_or_build(arm, &in, k, progress, arg, err);
 		if (ret)
 			kernel_clear(k);

@@ -72,7 +72,9 @@ static unsigned usable_cpus(void)
 /*
  * ccache in direct mode finds an object by the sources' content. Trees of different keys lie in
  * different folders, but kbuild passes relative names, so without the folder in the hash a changed
- * file is compiled anew and all others are found.
+ * file is compiled anew and all others are found. Depend mode would spare a miss the preprocessor,
+ * a seventh of its time, but does not see .incbin: piggy.S would come back with another kernel in
+ * it.
  */
 static void add_ccache(struct strings *argv)
 {

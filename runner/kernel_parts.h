@@ -68,7 +68,10 @@ struct source {
 	bool dirty;	/* git: HEAD was asked for and there are uncommitted changes */
 };
 int source_find(const struct base *base, struct source *s, struct error *err);
-/* Unpacks into s->dir unless it is there; shared by all kernels of this base, never written to again. */
+/*
+ * Unpacks into s->dir unless it is there; shared by all kernels of this base, never written to again. Returns a descriptor:
+ * the sources are locked against "kernel clean" until it is closed.
+ */
 int source_extract(struct source *s, const char *log, struct error *err);
 void source_clear(struct source *s);
 /* "6.1.192" from the text of the top Makefile; NULL if it is none. Caller frees. */

@@ -113,8 +113,8 @@ static char *series_folder(const char *name, struct error *err)
 }
 
 /*
- * Checksum of what @path does: all of a fragment, and of a patch what follows the mail around it, so that another
- * author line or a better description builds nothing again.
+ * Checksum of what @path does: all of a fragment, and of a patch what follows the mail around it,
+ * so that another author line or a better description builds nothing again.
  */
 static int content_sum(const char *path, char out[65], struct error *err)
 {

@@ -24,18 +24,26 @@ static bool ends_with(const char *s, const char *suffix)
 	return n >= m && !strcmp(s + n - m, suffix);
 }
 
+/*
+ * Runs "@program @a @b @c @d" (NULL ends them early) with what it complains about dropped: a
+ * failure is told in our own words. 0 with its output in @out, to be freed either way.
+ */
+static int ask(struct buf *out, const char *program, const char *a, const char *b, const char *c,
+	const char *d, const char *e)
+{
+	const char *const argv[] = {
+		"sh", "-c", "exec \"$@\" 2>/dev/null", "sh", program, a, b, c, d, e, NULL};
+
+	return run_capture(argv, NULL, out, NULL) || !out->data ? -1 : 0;
+}
+
 /* The tarball among the files that package @name installed, by dpkg's own list. NULL: none. */
 static char *tarball_by_dpkg(const char *name)
 {
-	const char *const argv[] = {"dpkg-query", "-L", "--", name, NULL};
 	struct buf out = {};
-	char *found = NULL, *save, *line;
+	char *found = NULL, *save = NULL, *line;
 
-	/* dpkg-query complains by itself about a package that is not there; we say it better. */
-	const char *const quiet[] = {"sh", "-c", "exec \"$@\" 2>/dev/null", "sh", argv[0], argv[1],
-		argv[2], argv[3], NULL};
-
-	if (run_capture(quiet, NULL, &out, NULL) == 0)
+	if (!ask(&out, "dpkg-query", "-L", "--", name, NULL, NULL))
 		for (line = strtok_r(out.data, "\n", &save); line && !found;
 			line = strtok_r(NULL, "\n", &save))
 			for (size_t i = 0; i < ARRAY_SIZE(tar_suffixes); i++)
@@ -77,14 +85,12 @@ static int find_tarball(struct source *s, struct error *err)
 	return 0;
 }
 
-/* One line of git's output about tree @path, NULL if git failed. Caller frees. */
-static char *git_line(const char *path, const char *verb, const char *arg, const char *what)
+/* The id of the tree object of @spec in git tree @path, NULL if there is none. Caller frees. */
+static char *git_object(const char *path, const char *spec)
 {
-	const char *const argv[] = {"sh", "-c", "exec git -C \"$1\" $2 $3 \"$4\" 2>/dev/null", "sh",
-		path, verb, arg, what, NULL};
 	struct buf out = {};
 
-	if (run_capture(argv, NULL, &out, NULL) || !out.data) {
+	if (ask(&out, "git", "-C", path, "rev-parse", "--verify", spec)) {
 		buf_free(&out);
 		return NULL;
 	}
@@ -105,14 +111,13 @@ static int find_git(struct source *s, const char *rev, struct error *err)
 	__free_char char *spec = xasprintf("%s^{tree}", rev ? rev : "HEAD");
 	__free_char char *makefile = xasprintf("%s:Makefile", rev ? rev : "HEAD");
 	struct buf text = {};
-	const char *const show[] = {"git", "-C", s->path, "show", makefile, NULL};
 
-	s->object = git_line(s->path, "rev-parse", "--verify", spec);
+	s->object = git_object(s->path, spec);
 	if (!s->object)
 		return error_set(err, KAB_USAGE, "%s: no git tree with a revision '%s'", s->path,
 			rev ? rev : "HEAD");
 	s->checksum = xasprintf("git-%s", s->object);
-	if (run_capture(show, NULL, &text, NULL) == 0 && text.data)
+	if (!ask(&text, "git", "-C", s->path, "show", makefile, NULL))
 		s->version = source_version(text.data);
 	buf_free(&text);
 	if (!s->version)
@@ -233,21 +238,22 @@ static int unpack(struct source *s, const char *log, struct error *err)
 int source_extract(struct source *s, const char *log, struct error *err)
 {
 	__free_char char *name = xasprintf("source-%s", s->checksum);
-	__close_fd int lock = cache_lock(name, LOCK_EX, err);
-	struct stat st;
+	int lock = cache_lock(name, LOCK_EX, err);
 
 	if (lock < 0)
 		return -1;
-	if (stat(s->dir, &st) && unpack(s, log, err))
+	if (access(s->dir, F_OK) && unpack(s, log, err)) {
+		close(lock);
 		return -1;
+	}
 	cache_touch(s->dir);
 	read_version(s);
-	if (!s->version) {
-		cache_discard(s->dir);
-		return error_set(
-			err, KAB_USAGE, "%s: no kernel in it: no Makefile with a VERSION", s->path);
-	}
-	return 0;
+	if (s->version)
+		return lock;
+	cache_discard(s->dir);
+	close(lock);
+	return error_set(
+		err, KAB_USAGE, "%s: no kernel in it: no Makefile with a VERSION", s->path);
 }
 
 void source_clear(struct source *s)

@@ -112,24 +112,32 @@ static char *series_folder(const char *name, struct error *err)
 	return NULL;
 }
 
+/* The first line of @text that may start a diff; all of it if none does. */
+static const char *diff_start(const char *text)
+{
+	static const char *const starts[] = {"diff ", "Index: ", "--- "};
+
+	for (const char *line = text; line;
+		line = strchr(line, '\n'), line = line ? line + 1 : line)
+		for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+			if (!strncmp(line, starts[i], strlen(starts[i])))
+				return line;
+	return text;
+}
+
 /*
- * Checksum of what @path does: all of a fragment, and of a patch what follows the mail around it,
- * so that another author line or a better description builds nothing again.
+ * Checksum of what @path does: of a fragment all, of a patch what follows the mail around it, so
+ * that another author line or a better description builds nothing again.
  */
 static int content_sum(const char *path, char out[65], struct error *err)
 {
-	static const char *const starts[] = {"\ndiff --git ", "\n--- "};
 	size_t len;
 	__free_char char *text = file_read(path, &len, err);
-	const char *from = text;
+	const char *from;
 
 	if (!text)
 		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(starts) && from == text; i++) {
-		const char *found = memmem(text, len, starts[i], strlen(starts[i]));
-
-		from = found ? found + 1 : text;
-	}
+	from = diff_start(text);
 	sha256_hex(from, len - (from - text), out);
 	return 0;
 }

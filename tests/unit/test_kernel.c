@@ -209,17 +209,55 @@ static void test_every_input_changes_the_key(void **state)
 		free(keys[i]);
 }
 
-/* Where patches lie and what fragments say in comments is no part of what is built. */
-static void test_names_and_comments_leave_the_key_alone(void **state)
+/* The key of series "good" after its copy in a folder of ours was edited by shell command @edit. */
+static char *key_of_edited(const char *edit)
 {
-	__free_char char *folder = xasprintf("%s/elsewhere", fx->dir), *a = NULL, *b = NULL;
+	__free_char char *folder = xasprintf("%s/elsewhere", fx->dir);
+
+	shell("rm -rf %s && cp -r " DATA "/home/kernel-patch/series/good %s && cd %s && %s", folder,
+		folder, folder, edit);
+	return key_of(arm_of(folder, 0));
+}
+
+/* Where patches lie, the mail around them and comments in fragments are no part of what is built.
+ */
+static void test_names_and_remarks_leave_the_key_alone(void **state)
+{
+	static const char *const edits[] = {"true", "sed -i '1i # a remark' config",
+		"sed -i '1i From: A. U. Thor\\n\\nWords.\\n---\\n mm/mmap.c | 2 +-\\n' "
+		"0001-first.patch",
+		"mv 0001-first.patch x.patch && printf 'x.patch\\n0002-second.patch\\n' >series"};
+	__free_char char *plain = key_of(arm_of("good", 0));
 
 	(void)state;
-	shell("cp -r " DATA "/home/kernel-patch/series/good %s && sed -i '1i # a remark' %s/config",
-		folder, folder);
-	a = key_of(arm_of("good", 0));
-	b = key_of(arm_of(folder, 0));
-	assert_string_equal(a, b);
+	for (size_t i = 0; i < ARRAY_SIZE(edits); i++) {
+		__free_char char *key = key_of_edited(edits[i]);
+
+		if (strcmp(key, plain))
+			fail_msg("another key after: %s", edits[i]);
+	}
+}
+
+/* A diff in another style before one of git's, an option, the order: each is built. */
+static void test_every_edit_of_substance_changes_the_key(void **state)
+{
+	static const char *const edits[] = {
+		"(cat 0001-first.patch; cat 0002-second.patch) >x && mv x 0002-second.patch",
+		"(printf -- '--- a/mm/swap.c\\n+++ b/mm/swap.c\\n@@ -5 +5,2 @@\\n }\\n+int x;\\n'; "
+		"cat "
+		"0001-first.patch) >x && mv x 0001-first.patch",
+		"sed -i s/100/101/ 0001-first.patch", "echo CONFIG_KSM=y >>config",
+		"printf '0002-second.patch\\n0001-first.patch\\n' >series",
+		"echo other >>selftests"};
+	__free_char char *plain = key_of(arm_of("good", 0));
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(edits); i++) {
+		__free_char char *key = key_of_edited(edits[i]);
+
+		if (!strcmp(key, plain))
+			fail_msg("the same key after: %s", edits[i]);
+	}
 }
 
 /* ---- settings ---- */
@@ -854,7 +892,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_same_inputs_give_the_same_key),
 		TEST(test_every_input_changes_the_key),
-		TEST(test_names_and_comments_leave_the_key_alone),
+		TEST(test_names_and_remarks_leave_the_key_alone),
+		TEST(test_every_edit_of_substance_changes_the_key),
 		cmocka_unit_test(test_later_fragment_wins),
 		cmocka_unit_test(test_settings_of_later_patches_wait_for_them),
 		cmocka_unit_test(test_bad_fragment_names_file_and_line),

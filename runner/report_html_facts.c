@@ -238,7 +238,8 @@ void html_environment(struct buf *b, const struct report *r)
 
 static void add_bad_sample(struct buf *b, const struct sample *s)
 {
-	__free_char char *console = xasprintf("boots/%u/console.log", s->boot);
+	__free_char char *console = s->life ? xasprintf("boots/%u/life%u/console.log", s->boot, s->life)
+					    : xasprintf("boots/%u/console.log", s->boot);
 
 	buf_addstr(b, "<tr>");
 	add_field(b, "", s->cell);

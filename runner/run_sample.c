@@ -264,7 +264,7 @@ static int run_job(struct run *r, const struct boot_life *life, const struct pla
 	start = now_ns() - start;
 	r->times.job += start;
 	/* Waiting for what hangs or has died is no work of the runner's. */
-	r->times.workload += res->status == SAMPLE_OK ? res->elapsed_ns : start;
+	r->times.workload += !ret && res->status == SAMPLE_OK ? res->elapsed_ns : start;
 	free_argv(argv);
 	return ret;
 }

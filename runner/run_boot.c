@@ -127,8 +127,7 @@ static struct executor *start(
 static int start_hard(struct run *r, struct boot_state *st, struct executor **ex, struct error *err)
 {
 	for (unsigned try = 1; try <= RUN_BOOT_TRIES; try++) {
-		__free_char char *dir =
-			store_boot_dir(r->store, st->boot->number, st->life, err);
+		__free_char char *dir = store_boot_dir(r->store, st->boot->number, st->life, err);
 
 		if (!dir)
 			return -1;

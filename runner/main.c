@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kab: a table of verbs. Each lives in a file of its own, cmd_<verb>.c. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +45,18 @@ static void on_signal(int sig)
 	kab_interrupted = 1;
 }
 
+/* With a standard stream closed, the first file opened would take its number and its output. */
+static void fill_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void install_handlers(void)
 {
 	struct sigaction sa = { .sa_handler = on_signal }; /* no SA_RESTART: waits must notice */
@@ -68,6 +81,7 @@ int main(int argc, char **argv)
 		puts("kab " KAB_VERSION);
 		return KAB_OK;
 	}
+	fill_standard_streams();
 	install_handlers();
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))

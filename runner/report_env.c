@@ -12,7 +12,8 @@
 static bool is_noise(const char *key)
 {
 	static const char *const noise[] = {
-		"boot_ms", "qemu_to_ready_ms", "hash", "kernel_version"};
+		"boot_ms", "qemu_to_ready_ms",
+		"tcg_boot_retries", "hash", "kernel_version"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(noise); i++)
 		if (!strcmp(key, noise[i]))

@@ -69,6 +69,7 @@ static json_t *short_env(const json_t *env)
 
 	json_object_del(lasting, "boot_ms");
 	json_object_del(lasting, "qemu_to_ready_ms");
+	json_object_del(lasting, "tcg_boot_retries");
 	text = json_dumps(lasting, JSON_SORT_KEYS | JSON_COMPACT);
 	sha256_hex(text, strlen(text), hex);
 	hex[16] = '\0';

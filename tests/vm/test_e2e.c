@@ -145,12 +145,12 @@ static void test_verdicts(void **state)
 	buf_free(&out);
 	c = compare_json(run, &status);
 
-	row = find_row(c, "pipe/", "slow", "ops_per_s");
+	row = find_row(c, "pipe", "slow", "ops_per_s");
 	assert_string_equal(verdict(row), "regression");
 	assert_true(estimate(row, "hi") < 1);
 	assert_int_equal(status, 1);
 
-	row = find_row(c, "pipe/", "copy", "ops_per_s");
+	row = find_row(c, "pipe", "copy", "ops_per_s");
 	assert_true(json_is_true(json_object_get(row, "control")));
 	assert_true(!strcmp(verdict(row), "same") || !strcmp(verdict(row), "unclear"));
 
@@ -163,7 +163,7 @@ static void test_verdicts(void **state)
 	assert_true(estimate(row, "arm_median") > 2);
 
 	/* Context switches of a pipe are no estimate: two reads that block an operation. */
-	row = find_row(c, "pipe/", "copy", "ctx_switches_per_op");
+	row = find_row(c, "pipe", "copy", "ctx_switches_per_op");
 	assert_true(estimate(row, "base_median") >= 1 && estimate(row, "base_median") < 8);
 	json_decref(c);
 

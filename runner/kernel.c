@@ -262,23 +262,36 @@ static int write_meta(const struct arm *arm, const struct inputs *in, const stru
 	return file_write_atomic(path, text, strlen(text), err);
 }
 
+/* <cache>/failed/<key>.log. Caller frees. */
+static char *failed_log(const char *key)
+{
+	__free_char char *name = xasprintf("%s.log", key);
+
+	return cache_path("failed", name);
+}
+
 /* The rename makes the entry; what it holds is on the disk before. */
 static int publish(const struct build *b, const struct kernel *k, struct error *err)
 {
+	const char *const sync[] = {"find", b->out, "-type", "f", "-exec", "sync", "{}", "+", NULL};
 	__free_char char *folder = xasprintf("%s/kernels", kab_cache());
 	__free_char char *log = xasprintf("%s/build.log", b->out);
-	__close_fd int fd = -1;
+	__free_char char *failed = failed_log(b->key);
+	int status;
 
 	if (dir_make(folder, err))
 		return -1;
 	if (link(b->log, log))
 		return error_set(err, KAB_ENVIRONMENT, "%s: %s", log, strerror(errno));
-	fd = open(b->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || syncfs(fd))
-		return error_set(err, KAB_ENVIRONMENT, "%s: %s", b->out, strerror(errno));
+	status = run_command(sync, NULL, b->log, err);
+	if (status)
+		return status < 0 ? -1
+				  : error_set(err, KAB_ENVIRONMENT,
+					    "%s: cannot be written to the disk", b->out);
 	cache_discard(k->dir);
 	if (rename(b->out, k->dir))
 		return error_set(err, KAB_ENVIRONMENT, "%s: %s", k->dir, strerror(errno));
+	unlink(failed); /* of an earlier try, on a full disk for instance */
 	return 0;
 }
 
@@ -286,16 +299,14 @@ static int publish(const struct build *b, const struct kernel *k, struct error *
 static void keep_log(const struct build *b, struct error *err)
 {
 	__free_char char *folder = xasprintf("%s/failed", kab_cache());
-	__free_char char *name = xasprintf("%s.log", b->key);
-	__free_char char *path = cache_path("failed", name);
-	size_t used = err ? strlen(err->text) : 0;
+	__free_char char *path = failed_log(b->key);
+	__free_char char *text = err ? xstrdup(err->text) : NULL;
 
 	if (dir_make(folder, NULL) || rename(b->log, path) || !err)
 		return;
 	/* Cut the text rather than the place of the log. */
-	if (used + strlen(path) + 8 > sizeof(err->text))
-		used = sizeof(err->text) - strlen(path) - 8;
-	snprintf(err->text + used, sizeof(err->text) - used, "\nlog: %s", path);
+	snprintf(err->text, sizeof(err->text), "%.*s\nlog: %s", (int)sizeof(err->text) / 2, text,
+		path);
 }
 
 static uint64_t space_needed(const struct inputs *in)

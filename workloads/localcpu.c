@@ -29,6 +29,7 @@ struct localcpu {
 	unsigned pages; /* mapped in one operation */
 	size_t page_size;
 	bool local; /* windows get VM_LOCAL_CPU */
+	unsigned busy __attribute__((aligned(128))); /* workers that have begun, of all runs so far */
 };
 
 /* A worker's device, and what it maps next. */
@@ -38,6 +39,7 @@ struct window {
 	unsigned char *addr; /* NULL: not mapped yet */
 	unsigned pool;	     /* pages in it: twice a window's, so that no page comes back at once */
 	unsigned first;	     /* page of the pool that is mapped next */
+	unsigned round;	     /* runs begun */
 };
 
 static int window_map(struct worker *w, const struct window *win)
@@ -73,18 +75,47 @@ static const volatile struct kab_localcpu_stamp *window_stamp(
 	return (const volatile void *)(win->addr + page * win->load->page_size);
 }
 
+/* One operation: maps, touches and unmaps. */
+static inline int cycle(struct worker *w, struct window *win)
+{
+	if (window_map(w, win))
+		return -1;
+	for (unsigned i = 0; i < win->load->pages; i++)
+		(void)window_stamp(win, i)->number;
+	if (window_unmap(w, win))
+		return -1;
+	window_advance(win);
+	return 0;
+}
+
+/*
+ * Operations that count for nothing, until every worker is at it. A worker that is alone interrupts nobody and is
+ * a thousand times as fast where a flush has to wait for virtual CPUs that the host is not running; the
+ * milliseconds until the last worker has left the start barrier would outweigh all the rest.
+ */
+static int until_all_are_busy(struct worker *w, struct window *win)
+{
+	struct localcpu *load = w->run->priv;
+	unsigned round = ++((struct window *)w->priv)->round;
+
+	__atomic_add_fetch(&load->busy, 1, __ATOMIC_RELAXED);
+	while (worker_continues(w) &&
+		__atomic_load_n(&load->busy, __ATOMIC_RELAXED) < round * w->run->nworkers)
+		if (cycle(w, win))
+			return -1;
+	return 0;
+}
+
 static int localcpu_run(struct worker *w)
 {
 	struct window win = *(struct window *)w->priv;
 
+	if (until_all_are_busy(w, &win))
+		return -1;
+	worker_lap_start(w);
 	while (worker_continues(w)) {
-		if (window_map(w, &win))
+		if (cycle(w, &win))
 			return -1;
-		for (unsigned i = 0; i < win.load->pages; i++)
-			(void)window_stamp(&win, i)->number;
-		if (window_unmap(w, &win))
-			return -1;
-		window_advance(&win);
 		worker_lap(w);
 		worker_count(w, 1);
 	}

@@ -71,10 +71,15 @@ static int try_boot(const char *kernel, struct kvm_probe *p, struct error *err)
 
 	p->works = ex != NULL;
 	p->settled = p->works;
-	/* The rest of the text is about a console that is about to go. */
-	if (!ex)
+	/* The rest of the text, and the place it names, is about a console that is about to go. */
+	if (!ex) {
+		char *place = strstr(why.text, dir);
+
+		if (place && place - why.text >= 2)
+			place[-2] = '\0';
 		snprintf(p->reason, sizeof(p->reason), "%.*s", (int)strcspn(why.text, "\n"),
 			why.text);
+	}
 	vm_guest_shutdown(ex);
 	dir_remove(dir, NULL);
 	if (!ex && why.status == KAB_INTERRUPTED)

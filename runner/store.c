@@ -114,12 +114,17 @@ static void set_time(json_t *run, const char *key)
 		run, ns_key, json_integer((json_int_t)now.tv_sec * 1000000000 + now.tv_nsec));
 }
 
+/* A matrix of kab's own goes by its place in kab, as a run may be read on another machine. */
 static json_t *matrix_record(const struct matrix *m)
 {
 	__free_char char *path = realpath(m->path, NULL);
+	__free_char char *home = realpath(kab_home(), NULL);
+	size_t len = home ? strlen(home) : 0;
+	const char *name = path ? path : m->path;
 
-	return json_pack("{s:s,s:s,s:o}", "path", path ? path : m->path, "text", m->text, "json",
-		matrix_to_json(m));
+	if (path && len && !strncmp(path, home, len) && path[len] == '/')
+		name = path + len + 1;
+	return json_pack("{s:s,s:s,s:o}", "path", name, "text", m->text, "json", matrix_to_json(m));
 }
 
 static json_t *plan_record(const struct plan *p)

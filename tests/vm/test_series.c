@@ -77,6 +77,7 @@ static void run_selftest(struct executor *ex, const char *path, struct results *
 	struct job_result res = {};
 	struct error err;
 	unsigned failed = r->failed;
+	uint64_t began = now_ns();
 
 	assert_int_equal(vm_executor.run(ex, &job, &res, &err), 0);
 	if (res.out)
@@ -93,23 +94,26 @@ static void run_selftest(struct executor *ex, const char *path, struct results *
 			res.err_out ? res.err_out : "");
 		r->failed++;
 	}
+	print_message("# %s: %.1f s\n", name, (now_ns() - began) / 1e9);
 	job_result_clear(&res);
 }
 
-static void run_target(struct executor *ex, const char *folder, struct results *r)
+/* Runs what kselftest's own list in @folder names, "target:program" a line. */
+static void run_selftests(struct executor *ex, const char *folder, struct results *r)
 {
-	struct dirent **names;
-	int n = scandir(folder, &names, NULL, alphasort);
+	__free_char char *path = xasprintf("%s/kselftest-list.txt", folder);
+	__free_char char *list = file_read(path, NULL, NULL);
+	char *save = NULL;
 
-	assert_true(n >= 0);
-	for (int i = 0; i < n; i++) {
-		__free_char char *path = xasprintf("%s/%s", folder, names[i]->d_name);
+	assert_non_null(list);
+	for (char *line = strtok_r(list, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *colon = strchr(line, ':');
+		__free_char char *program = NULL;
 
-		if (names[i]->d_type == DT_REG && !access(path, X_OK))
-			run_selftest(ex, path, r);
-		free(names[i]);
+		assert_non_null(colon);
+		program = xasprintf("%s/%.*s/%s", folder, (int)(colon - line), line, colon + 1);
+		run_selftest(ex, program, r);
 	}
-	free(names);
 }
 
 /*
@@ -123,10 +127,8 @@ static struct results run_arm(const struct arm *arm, const char *selftests)
 	struct boot_request req = { .arm = arm, .machine = &machine, .need_root = true };
 	struct results r = {};
 	struct kernel k = {};
-	struct dirent **names;
 	struct executor *ex;
 	struct error err;
-	int n;
 
 	assert_non_null(mkdtemp(dir));
 	if (kernel_build(arm, &k, NULL, NULL, &err))
@@ -140,16 +142,7 @@ static struct results run_arm(const struct arm *arm, const char *selftests)
 	ex = vm_executor.boot(&req, &err);
 	if (!ex)
 		fail_msg("%s: %s", arm->label, err.text);
-	n = scandir(selftests, &names, NULL, alphasort);
-	assert_true(n >= 0);
-	for (int i = 0; i < n; i++) {
-		__free_char char *path = xasprintf("%s/%s", selftests, names[i]->d_name);
-
-		if (names[i]->d_type == DT_DIR && names[i]->d_name[0] != '.')
-			run_target(ex, path, &r);
-		free(names[i]);
-	}
-	free(names);
+	run_selftests(ex, selftests, &r);
 	vm_executor.shutdown(ex);
 	dir_remove(dir, NULL);
 	kernel_clear(&k);

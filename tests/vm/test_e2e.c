@@ -136,6 +136,7 @@ static void test_verdicts(void **state)
 {
 	__free_char char *run = NULL;
 	struct buf out = {};
+	double slow;
 	json_t *c, *row;
 	int status;
 
@@ -148,11 +149,14 @@ static void test_verdicts(void **state)
 	row = find_row(c, "pipe", "slow", "ops_per_s");
 	assert_string_equal(verdict(row), "regression");
 	assert_true(estimate(row, "hi") < 1);
+	slow = log(estimate(row, "effect"));
 	assert_int_equal(status, 1);
 
+	/* One control in twenty may be called a change, by the level of the test; but not one of this size. */
 	row = find_row(c, "pipe", "copy", "ops_per_s");
 	assert_true(json_is_true(json_object_get(row, "control")));
-	assert_true(!strcmp(verdict(row), "same") || !strcmp(verdict(row), "unclear"));
+	assert_true(!strcmp(verdict(row), "same") || !strcmp(verdict(row), "unclear") ||
+		fabs(log(estimate(row, "effect"))) < fabs(slow) / 4);
 
 	/* Four busy threads: three siblings to interrupt, now and then one fewer when its virtual CPU waits. */
 	row = find_row(c, "localcpu", "patched", "tlb_shootdowns_per_op");

@@ -173,7 +173,7 @@ static void test_verdicts(void **state)
 
 	report_is_complete(run);
 	assert_int_equal(run_kab(&out, "show --json %s", run), 0);
-	assert_non_null(strstr(out.data, "\"tcg\""));
+	assert_non_null(strstr(out.data, "\"slow\""));
 	buf_free(&out);
 }
 

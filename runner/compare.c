@@ -66,7 +66,7 @@ void comparison_free(struct comparison *c)
 
 static bool same_family(const struct row *a, const struct row *b)
 {
-	if (a->primary != b->primary || a->control != b->control)
+	if (a->primary != b->primary || a->control != b->control || a->layout != b->layout)
 		return false;
 	return a->primary || !strcmp(a->metric.name, b->metric.name);
 }
@@ -135,6 +135,27 @@ static void tell_left_out(struct draft *d)
 	free(note);
 }
 
+static double effect_size(const struct row *r)
+{
+	return r->metric.scale == SCALE_RATIO ? expm1(fabs(log(r->e.effect))) : fabs(r->e.effect);
+}
+
+/* Hands each row what the layout arm showed of its cell and metric. */
+static void learn_layout(struct drafts *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		const struct row *layout = &d->v[i].row;
+
+		for (size_t j = 0; layout->layout && d->v[i].testable && j < d->n; j++) {
+			struct row *r = &d->v[j].row;
+
+			if (!r->control && r->cell == layout->cell &&
+				!strcmp(r->metric.name, layout->metric.name))
+				r->layout_effect = effect_size(layout);
+		}
+	}
+}
+
 static void judge(const struct comparison *c, struct drafts *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
@@ -192,7 +213,7 @@ static void count_controls(struct comparison *c)
 	for (size_t i = 0; i < c->nrows; i++) {
 		const struct row *r = &c->rows[i];
 
-		if (!r->control || !r->primary || isnan(r->p_adj))
+		if (!r->control || r->layout || !r->primary || isnan(r->p_adj))
 			continue;
 		c->control_total++;
 		c->control_changed += verdict_is_change(r->verdict);
@@ -276,6 +297,7 @@ static void compare(struct comparison *c, const struct row_source *src, bool bh)
 	/* Those that turned out to have no estimate take no part in the correction. */
 	measure_families(&d);
 	adjust(&d, bh);
+	learn_layout(&d);
 	judge(c, &d);
 	take_rows(c, &d);
 	c->primary_count = primary_comparisons(&d);

@@ -27,11 +27,14 @@ struct row {
 	const char *arm;
 	struct metric metric;
 	bool primary; /* corrected over all primary rows; a secondary metric over its own cells and arms */
-	bool control; /* baseline against baseline; corrected apart from the others */
+	/* Says what the method itself does, not what a change does; corrected apart from the others. */
+	bool control;
+	bool layout; /* of these: not the baseline itself, but the baseline laid out otherwise */
 	enum verdict verdict;
 	struct estimate e; /* its doubles are NAN where nothing was estimated */
 	double p_adj;	   /* NAN: not tested */
 	double limit;	   /* "same" is within this, as |ratio - 1| or |difference| */
+	double layout_effect; /* what layout alone does here, as |ratio - 1| or |difference|; NAN: not measured */
 	unsigned more_blocks; /* unclear: how many more would settle it; 0: cannot be told */
 	size_t base_failed, arm_failed; /* samples with a status other than ok and skipped */
 	char *note; /* owned: reason of skipped/failed/unclear in words; NULL */
@@ -49,7 +52,7 @@ struct comparison {
 	struct row *rows; /* primary first, then by cell, arm, metric, in the matrix's order */
 	size_t nrows;
 	size_t ok, skipped, failed, warmups, outliers; /* samples; outliers: of primary metrics */
-	size_t control_changed, control_total; /* A/A comparisons of primary metrics */
+	size_t control_changed, control_total; /* A/A comparisons of primary metrics, layout's left out */
 	size_t control_below_alpha; /* of these, with p < alpha before correction */
 	char **warnings; /* conditions that differ between arms, drift, lives > 0, few blocks ... */
 	size_t nwarnings;

@@ -54,9 +54,10 @@ static json_t *estimate_json(const struct estimate *e)
 
 static json_t *row_json(const struct row *r)
 {
-	return json_pack("{s:o,s:o,s:o,s:b,s:b,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "cell",
+	return json_pack("{s:o,s:o,s:o,s:b,s:b,s:b,s:o,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "cell",
 		text(r->cell), "arm", text(r->arm), "metric", metric_json(&r->metric), "primary",
-		r->primary, "control", r->control, "verdict", verdict_name(r->verdict), "estimate",
+		r->primary, "control", r->control, "layout", r->layout, "layout_effect",
+		number(r->layout_effect), "verdict", verdict_name(r->verdict), "estimate",
 		estimate_json(&r->e), "p_adj", number(r->p_adj), "limit", number(r->limit),
 		"more_blocks", count(r->more_blocks), "base_failed", count(r->base_failed),
 		"arm_failed", count(r->arm_failed), "note", text(r->note));

@@ -16,7 +16,7 @@ struct meeting {
 	const struct workload_spec *workload;
 	const struct tally *base, *arm;	 /* NULL: no sample at all */
 	const char *cell_id, *arm_label; /* kept by the comparison */
-	bool control;
+	bool control, layout;
 };
 
 /* The figure that a workload is there for. */
@@ -64,6 +64,8 @@ static struct draft *add_draft(
 				.e = nothing,
 				.p_adj = NAN,
 				.limit = NAN,
+				.layout_effect = NAN,
+				.layout = at->layout,
 				.base_failed = at->base ? at->base->failed : 0,
 				.arm_failed = at->arm ? at->arm->failed : 0,
 			},
@@ -270,6 +272,17 @@ const char *row_shown_label(const struct store *apart, const struct matrix *m, c
 	return label && m->narms == 1 ? label : arm;
 }
 
+/* An arm that copies the matrix's baseline says nothing of another one, and may leave cells out. */
+static bool is_met(const struct row_source *src, const struct cell *cell, const struct arm *arm)
+{
+	if (!src->other && !strcmp(arm->label, src->baseline))
+		return false;
+	if (arm->role == ARM_COMPARED)
+		return true;
+	return !src->other && !strcmp(src->baseline, src->plan->matrix->baseline) &&
+	       arm_runs(arm, cell->id);
+}
+
 static void add_meeting(struct comparison *c, const struct row_source *src, const struct cell *cell,
 	const struct arm *arm, struct drafts *to)
 {
@@ -284,7 +297,8 @@ static void add_meeting(struct comparison *c, const struct row_source *src, cons
 		return;
 	at.cell_id = comparison_keep(c, cell->id);
 	at.arm_label = comparison_keep(c, row_shown_label(src->other, src->arms, arm->label));
-	at.control = is_control(src, arm, at.workload->name);
+	at.layout = arm->role == ARM_LAYOUT;
+	at.control = arm->role != ARM_COMPARED || is_control(src, arm, at.workload->name);
 	if (emptiness_of(at.base) == HAS_SAMPLES && emptiness_of(at.arm) == HAS_SAMPLES)
 		add_metrics(c, &at, to);
 	else
@@ -296,7 +310,7 @@ void drafts_make(struct comparison *c, const struct row_source *src, struct draf
 	*d = (struct drafts){};
 	for (size_t i = 0; i < src->plan->ncells; i++)
 		for (size_t j = 0; j < src->arms->narms; j++)
-			if (src->other || strcmp(src->arms->arms[j].label, src->baseline))
+			if (is_met(src, &src->plan->cells[i], &src->arms->arms[j]))
 				add_meeting(c, src, &src->plan->cells[i], &src->arms->arms[j], d);
 }
 

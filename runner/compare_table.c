@@ -77,7 +77,9 @@ static char *limit_text(const struct row *r)
 
 static char *verdict_text(const struct table *t, const struct row *r)
 {
-	const char *name = verdict_name(r->verdict), *control = r->control ? "A/A: " : "";
+	const char *name = verdict_name(r->verdict), *control = r->layout    ? "layout: "
+								: r->control ? "A/A: "
+									     : "";
 	size_t failed = r->base_failed + r->arm_failed;
 	__free_char char *limit = NULL, *failures = NULL;
 

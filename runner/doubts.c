@@ -85,7 +85,7 @@ static void warn_of_controls(struct comparison *c)
 	for (size_t i = 0; i < c->nrows; i++) {
 		const struct row *r = &c->rows[i];
 
-		if (r->control && r->primary && verdict_is_change(r->verdict))
+		if (r->control && !r->layout && r->primary && verdict_is_change(r->verdict))
 			comparison_warn(c,
 				"A/A control %s, %s was called %s: the harness sees a difference "
 				"where there is none; distrust changes of this size.",

@@ -3,6 +3,7 @@
  * them. */
 #include "matrix.h"
 
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,9 @@ void arm_copy(struct arm *to, const struct arm *from, const char *label)
 {
 	*to = *from;
 	to->label = xstrdup(label);
+	to->only = xcalloc(from->nonly, sizeof(*to->only));
+	for (size_t i = 0; i < from->nonly; i++)
+		to->only[i] = xstrdup(from->only[i]);
 	base_copy(&to->base, &from->base);
 	to->series = xcalloc(from->nseries, sizeof(*to->series));
 	for (size_t i = 0; i < from->nseries; i++)
@@ -117,6 +121,9 @@ void arm_copy(struct arm *to, const struct arm *from, const char *label)
 void arm_clear(struct arm *a)
 {
 	free(a->label);
+	for (size_t i = 0; i < a->nonly; i++)
+		free(a->only[i]);
+	free(a->only);
 	base_clear(&a->base);
 	for (size_t i = 0; i < a->nseries; i++)
 		free(a->series[i].name);
@@ -178,6 +185,14 @@ const struct arm *matrix_arm(const struct matrix *m, const char *label)
 	return NULL;
 }
 
+bool arm_runs(const struct arm *arm, const char *cell)
+{
+	for (size_t i = 0; i < arm->nonly; i++)
+		if (!fnmatch(arm->only[i], cell, 0))
+			return true;
+	return !arm->nonly;
+}
+
 const char *executor_kind_name(enum executor_kind kind)
 {
 	static const char *const names[] = {
@@ -216,16 +231,25 @@ static json_t *base_json(const struct base *b)
 	return o;
 }
 
+static json_t *strings_json(char *const *v, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_string(v[i]));
+	return list;
+}
+
 static json_t *arm_json(const struct arm *a)
 {
-	json_t *series = json_array(), *config = json_array(), *params = json_object();
+	static const char *const arm_roles[] = {"compared", "control", "layout"};
+	json_t *series = json_array(), *config = strings_json(a->config, a->nconfig),
+	       *params = json_object();
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < a->nseries; i++)
 		json_array_append_new(series, json_pack("{s:s, s:I}", "name", a->series[i].name,
 						      "patches", (json_int_t)a->series[i].patches));
-	for (size_t i = 0; i < a->nconfig; i++)
-		json_array_append_new(config, json_string(a->config[i]));
 	for (size_t i = 0; i < a->nparams; i++)
 		json_object_set_new(
 			params, a->params[i].workload, params_json(&a->params[i].params));
@@ -237,6 +261,10 @@ static json_t *arm_json(const struct arm *a)
 	json_object_set_new(o, "align", json_integer(a->align));
 	set_string(o, "mutation", a->mutation);
 	json_object_set_new(o, "params", params);
+	if (a->role != ARM_COMPARED)
+		json_object_set_new(o, "role", json_string(arm_roles[a->role]));
+	if (a->nonly)
+		json_object_set_new(o, "only", strings_json(a->only, a->nonly));
 	return o;
 }
 

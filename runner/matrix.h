@@ -44,8 +44,18 @@ struct arm_params { /* parameters that this arm overrides in one workload */
 	struct params params;
 };
 
+/* What an arm is there for. Those that are not compared show what the method itself does. */
+enum arm_role {
+	ARM_COMPARED,
+	ARM_CONTROL, /* the baseline once more, of the key "aa" */
+	ARM_LAYOUT,  /* the baseline with its functions aligned otherwise, of the key "layout" */
+};
+
 struct arm {
 	char *label;
+	enum arm_role role;
+	char **only; /* globs of the cells that it runs; none: all of them */
+	size_t nonly;
 	struct base base;
 	struct series_ref *series;
 	size_t nseries;
@@ -100,7 +110,7 @@ struct matrix {
 	char *path;
 	char *text;  /* the file as read */
 	char *baseline;
-	struct arm *arms; /* in file order */
+	struct arm *arms; /* in file order, then those of the keys "aa" and "layout" */
 	size_t narms;
 	enum executor_kind executor;
 	struct machine *machines; /* vm: cpus x nodes; one entry for exact and local */
@@ -143,6 +153,8 @@ void arm_copy(struct arm *to, const struct arm *from, const char *label);
 void arm_clear(struct arm *a);
 
 const struct arm *matrix_arm(const struct matrix *m, const char *label);
+/* @arm runs the cell called @cell. */
+bool arm_runs(const struct arm *arm, const char *cell);
 const char *params_get(const struct params *p, const char *key);
 void params_set(struct params *p, const char *key, const char *value);
 void params_free(struct params *p);

@@ -231,7 +231,7 @@ static int read_baseline(struct schema *s, yaml_node_t *node, struct matrix *m)
 struct top {
 	struct matrix m;
 	struct base base;
-	yaml_node_t *baseline, *arms, *executor, *observers, *workloads;
+	yaml_node_t *baseline, *arms, *aa, *layout, *executor, *observers, *workloads;
 };
 
 #define TOP(name, reader, field, ...)                                  \
@@ -243,6 +243,8 @@ static const struct schema_key top_keys[] = {
 	TOP("base", matrix_read_base, base, false, 0, 0),
 	TOP("baseline", schema_node, baseline, false, 0, 0),
 	TOP("arms", schema_node, arms, true, 0, 0),
+	TOP("aa", schema_node, aa, false, 0, 0),
+	TOP("layout", schema_node, layout, false, 0, 0),
 	TOP("executor", schema_node, executor, false, 0, 0),
 	TOP("blocks", schema_unsigned, m.blocks, false, 1, 1000),
 	TOP("samples", schema_unsigned, m.samples, false, 1, 1000),
@@ -267,7 +269,9 @@ static int read_parts(struct schema *s, struct top *t)
 	if (read_executor(s, t->executor, m) || read_observers(s, t->observers, m) ||
 		matrix_read_workloads(s, t->workloads, m) || matrix_read_arms(s, t->arms, m))
 		return -1;
-	return read_baseline(s, t->baseline, m);
+	if (read_baseline(s, t->baseline, m))
+		return -1;
+	return matrix_read_aa(s, t->aa, m) || matrix_read_layout(s, t->layout, m) ? -1 : 0;
 }
 
 /* "matrix/default.yaml" -> "default". */

@@ -27,6 +27,9 @@ schema_reader matrix_read_base;
 /* Readers of whole parts, each into @m; they need those named before them here to be read. */
 int matrix_read_workloads(struct schema *s, yaml_node_t *node, struct matrix *m);
 int matrix_read_arms(struct schema *s, yaml_node_t *node, struct matrix *m);
+/* Arms that the keys "aa" and "layout" add; @node may be NULL: none. They need the baseline. */
+int matrix_read_aa(struct schema *s, yaml_node_t *node, struct matrix *m);
+int matrix_read_layout(struct schema *s, yaml_node_t *node, struct matrix *m);
 
 /*
  * Checks the parameter @key = @value of the own workload @w against the catalogue; 0 when there is

@@ -104,6 +104,27 @@ static bool next_combination(const struct workload_spec *w, size_t *at)
 	return false;
 }
 
+/* A glob of an arm that names nothing is a slip of the pen; with --only it may be on purpose. */
+static int check_globs(const struct plan *p, struct error *err)
+{
+	for (size_t i = 0; i < p->matrix->narms; i++) {
+		const struct arm *a = &p->matrix->arms[i];
+
+		for (size_t j = 0; j < a->nonly; j++) {
+			size_t k = 0;
+
+			while (k < p->ncells && fnmatch(a->only[j], p->cells[k].id, 0))
+				k++;
+			if (k == p->ncells)
+				return error_set(err, KAB_USAGE,
+					"%s: aa: no cell matches '%s'; 'kab run --dry-run' lists "
+					"them",
+					p->matrix->path, a->only[j]);
+		}
+	}
+	return 0;
+}
+
 static int make_cells(struct plan *p, const char *only, struct error *err)
 {
 	const struct matrix *m = p->matrix;
@@ -122,7 +143,7 @@ static int make_cells(struct plan *p, const char *only, struct error *err)
 		}
 	}
 	if (p->ncells)
-		return 0;
+		return only ? 0 : check_globs(p, err);
 	return error_set(err, KAB_USAGE, "%s: no cell matches '%s'; 'kab run --dry-run' lists them",
 		m->path, only);
 }
@@ -209,14 +230,28 @@ static void add_boot(
 		.samples = xcalloc(o->n, sizeof(*b->samples)),
 		.nsamples = o->n,
 	};
-	for (unsigned seq = 0; seq < o->n; seq++)
-		b->samples[seq] = (struct plan_sample){
+	b->nsamples = 0;
+	for (size_t i = 0; i < o->n; i++) {
+		unsigned seq = b->nsamples;
+
+		if (!arm_runs(&p->matrix->arms[arm], p->cells[o->cell[i]].id))
+			continue;
+		b->samples[b->nsamples++] = (struct plan_sample){
 			.id = xasprintf("%s.s%03u", b->id, seq),
-			.cell = o->cell[seq],
+			.cell = o->cell[i],
 			.seq = seq,
-			.warmup = seq < o->warmups,
-			.perf_stat = seq < o->warmups && o->perf_stat,
+			.warmup = i < o->warmups,
+			.perf_stat = i < o->warmups && o->perf_stat,
 		};
+	}
+}
+
+static bool has_work(const struct plan *p, size_t arm, const struct order *o)
+{
+	for (size_t i = 0; i < o->n; i++)
+		if (arm_runs(&p->matrix->arms[arm], p->cells[o->cell[i]].id))
+			return true;
+	return false;
 }
 
 /*
@@ -234,8 +269,9 @@ static void add_block(struct plan *p, unsigned block)
 		struct order o = draw_order(p, machines[i], block, r);
 
 		gsl_ran_shuffle(r, arms, m->narms, sizeof(*arms));
-		for (size_t j = 0; o.n && j < m->narms; j++)
-			add_boot(p, block, arms[j], machines[i], &o);
+		for (size_t j = 0; j < m->narms; j++)
+			if (has_work(p, arms[j], &o))
+				add_boot(p, block, arms[j], machines[i], &o);
 		free(o.cell);
 	}
 	gsl_rng_free(r);
@@ -359,11 +395,13 @@ double plan_p_floor(unsigned blocks)
 
 size_t plan_primary_comparisons(const struct plan *p)
 {
-	size_t n = 0;
+	size_t n = 0, compared = 0;
 
+	for (size_t i = 0; i < p->matrix->narms; i++)
+		compared += p->matrix->arms[i].role == ARM_COMPARED;
 	for (size_t i = 0; i < p->ncells; i++)
 		n += !p->matrix->workloads[p->cells[i].workload].secondary;
-	return n * (p->matrix->narms - 1);
+	return n * (compared - 1);
 }
 
 unsigned plan_blocks_needed(size_t m, double alpha)

@@ -254,7 +254,7 @@ void html_verdicts(struct buf *b, const struct report *r)
 	else
 		buf_addstr(b, "<p>No primary figure was compared.</p>\n");
 	buf_addstr(b, "<p class=\"soft\">A row opens onto the samples of its boots.</p>\n");
-	add_folded_table(b, r, is_lesser_control, "A/A control: the baseline against itself");
+	add_folded_table(b, r, is_lesser_control, "Controls: the baseline against itself");
 	buf_addstr(b, "</section>\n");
 }
 

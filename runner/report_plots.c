@@ -308,7 +308,7 @@ static void plot_effects(struct report *r, const char *metric)
 	add_blocks(p, r, &rows);
 	if (rows.controls)
 		plot_add_line(p, (double[]){(double)(rows.n - rows.controls)}, 1,
-			"A/A control: the baseline against itself");
+			"Controls: the baseline against itself");
 	plot_next_index(p, 2);
 	left = fmax(widest, rows.controls ? 300 : 120) + 30;
 	plot_set_page(p, r, subtitle, fmax(PAGE_WIDTH, left + RIGHT + 420),

@@ -50,9 +50,24 @@ static bool within_limit(const struct row *r)
 	return r->e.lo >= none(r) - r->limit && r->e.hi <= none(r) + r->limit;
 }
 
+/* A change must show beyond what another layout of the same kernel does; without that, beyond none.
+ */
 static bool interval_excludes_none(const struct row *r)
 {
-	return r->e.lo > none(r) || r->e.hi < none(r);
+	double by = isnan(r->layout_effect) ? 0 : r->layout_effect;
+	double below = r->metric.scale == SCALE_RATIO ? 1 / (1 + by) : -by;
+
+	return r->e.lo > none(r) + by || r->e.hi < below;
+}
+
+static void explain_layout(struct row *r)
+{
+	if (r->metric.scale == SCALE_RATIO)
+		r->note = xasprintf("not shown to be more than layout alone does, %.2g %%",
+			r->layout_effect * 100);
+	else
+		r->note = xasprintf("not shown to be more than layout alone does, %.2g%s%s",
+			r->layout_effect, *r->metric.unit ? " " : "", r->metric.unit);
 }
 
 static enum verdict direction(const struct row *r)
@@ -142,7 +157,9 @@ void verdict_judge(struct row *r, const struct verdict_rule *rule)
 		r->verdict = direction(r);
 	} else {
 		r->verdict = VERDICT_UNCLEAR;
-		if (r->e.p_floor * rule->comparisons >= rule->alpha)
+		if (r->p_adj < rule->alpha && r->layout_effect > 0)
+			explain_layout(r);
+		else if (r->e.p_floor * rule->comparisons >= rule->alpha)
 			explain_floor(r, rule);
 		else
 			explain_unclear(r, rule);

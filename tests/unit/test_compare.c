@@ -536,6 +536,61 @@ static void test_arm_like_the_baseline_is_a_control(void **state)
 	assert_true(warned(c, "No A/A control"));
 }
 
+/* The key "aa" adds cells of the baseline against itself; they are no part of the others' correction. */
+static void test_aa_cells_beside_the_others(void **state)
+{
+	static const char matrix[] = VM ARMS BLOCKS(
+		10) "aa: [pipe]\nworkloads: [{name: pipe}, {name: messaging}]\n";
+	struct synth *s = SYNTH(matrix, {NULL, NULL, "ops_per_s", 1000, QUIET});
+	const struct comparison *c = compare(*state, s);
+
+	assert_int_equal(c->control_total, 1);
+	assert_int_equal(c->primary_count, 2);
+	assert_int_equal(c->nrows, 3);
+	assert_true(find_row(c, "pipe", "stock-again", "ops_per_s")->control);
+	assert_false(find_row(c, "pipe", "stock-again", "ops_per_s")->layout);
+	assert_false(warned(c, "No A/A control"));
+	/* Against another baseline it is no control, and says nothing. */
+	c = compare_with(*state, s, &(struct compare_options){.baseline = "patched"});
+	assert_int_equal(c->control_total, 0);
+	assert_int_equal(c->nrows, 2);
+}
+
+/* What layout alone does is no effect of a patch, however sure it is. */
+static void test_layout_is_no_effect(void **state)
+{
+	static const char matrix[] = VM ARMS BLOCKS(
+		10) "layout: true\nworkloads: [{name: pipe, mode: process}]\n";
+	struct synth *s = SYNTH(matrix, {"stock", NULL, "ops_per_s", 1000, QUIET},
+		{"stock", NULL, "page_faults_per_op", 1, QUIET},
+		{"patched", NULL, "ops_per_s", 1050, QUIET},
+		{"patched", NULL, "page_faults_per_op", 1.05, QUIET},
+		{"stock-layout", NULL, "ops_per_s", 940, QUIET},
+		{"stock-layout", NULL, "page_faults_per_op", 0.94, QUIET});
+	const struct comparison *c = compare(*state, s);
+	const struct row *layout = find_row(c, "pipe", "stock-layout", "ops_per_s");
+
+	assert_int_equal(rate(c)->verdict, VERDICT_UNCLEAR);
+	assert_non_null(strstr(rate(c)->note, "more than layout alone does, 6."));
+	assert_true(rate(c)->p_adj < 0.05);
+	assert_true(fabs(rate(c)->layout_effect - 1 / 0.94 + 1) < 0.01);
+	assert_int_equal(find_row(c, "pipe", "patched", "page_faults_per_op")->verdict,
+		VERDICT_UNCLEAR);
+	assert_true(layout->control && layout->layout);
+	assert_int_equal(c->control_total, 0);
+	assert_int_equal(c->primary_count, 1);
+	assert_int_equal(comparison_status(c), KAB_UNCLEAR);
+
+	/* The same effect where layout does less. */
+	((struct synth_rule *)s->rules)[4].mean = 970;
+	((struct synth_rule *)s->rules)[5].mean = 0.97;
+	c = compare(*state, s);
+	assert_int_equal(rate(c)->verdict, VERDICT_IMPROVEMENT);
+	assert_int_equal(find_row(c, "pipe", "patched", "page_faults_per_op")->verdict,
+		VERDICT_REGRESSION);
+	assert_int_equal(comparison_status(c), KAB_OK);
+}
+
 static void test_other_baseline(void **state)
 {
 	struct synth *s = SYNTH(pipe_matrix, {"stock", NULL, "ops_per_s", 1000, QUIET},
@@ -911,6 +966,8 @@ int main(void)
 		T(test_aa_run_is_all_controls),
 		T(test_control_that_changed_is_told),
 		T(test_arm_like_the_baseline_is_a_control),
+		T(test_aa_cells_beside_the_others),
+		T(test_layout_is_no_effect),
 		T(test_other_baseline),
 		T(test_thresholds),
 		T(test_conditions_that_agree_are_not_mentioned),

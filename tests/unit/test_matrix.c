@@ -271,6 +271,47 @@ static void test_executors(void **state)
 	matrix_free(m);
 }
 
+/* Arms that nobody wrote down: copies of the baseline behind those of the file. */
+static void test_control_arms(void **state)
+{
+	struct matrix *m = parse("arms: {a: {}, b: {series: x, cmdline: quiet}}\nbaseline: b\n"
+				 "aa: [pipe*, 'null']\nlayout: true\n" PIPE);
+
+	(void)state;
+	assert_int_equal(m->narms, 4);
+	assert_int_equal(m->arms[1].role, ARM_COMPARED);
+	assert_string_equal(m->arms[2].label, "b-again");
+	assert_int_equal(m->arms[2].role, ARM_CONTROL);
+	assert_string_equal(m->arms[2].series[0].name, "x");
+	assert_string_equal(m->arms[2].cmdline, "quiet");
+	assert_true(arm_runs(&m->arms[2], "pipe/mode=thread"));
+	assert_true(arm_runs(&m->arms[2], "null"));
+	assert_false(arm_runs(&m->arms[2], "localcpu"));
+	assert_string_equal(m->arms[3].label, "b-layout");
+	assert_int_equal(m->arms[3].role, ARM_LAYOUT);
+	assert_int_equal(m->arms[3].align, 64);
+	assert_int_equal(m->arms[2].align, 0);
+	assert_true(arm_runs(&m->arms[3], "localcpu"));
+	matrix_free(m);
+
+	m = parse(ARMS "aa: true\nlayout: 32\n" PIPE);
+	assert_int_equal(m->narms, 3);
+	assert_true(arm_runs(&m->arms[1], "anything"));
+	assert_int_equal(m->arms[2].align, 32);
+	matrix_free(m);
+	m = parse(ARMS "aa: false\nlayout: false\n" PIPE);
+	assert_int_equal(m->narms, 1);
+	matrix_free(m);
+
+	expect_refused("arms: {stock: {}, stock-again: {}}\naa: true\n" PIPE,
+		"m.yaml:2:5: this makes an arm 'stock-again', and there is one");
+	expect_refused(ARMS "layout: yes\n" PIPE, "m.yaml:2:9: expected a whole number");
+	expect_refused(ARMS "layout: 48\n" PIPE, "m.yaml:2:9: expected true or an alignment");
+	expect_refused("arms: {stock: {align: 64}}\nlayout: true\n" PIPE, "aligned to 64 itself");
+	expect_refused(ARMS "executor: {local: {}}\nlayout: true\n" PIPE, "a kernel of its own");
+	expect_refused(ARMS "aa: []\n" PIPE, "m.yaml:2:5: ");
+}
+
 static void test_baseline_without_stock(void **state)
 {
 	struct matrix *m = parse("arms:\n  first:\n  second: {}\n" PIPE);
@@ -457,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_json_is_canonical),
 		cmocka_unit_test(test_executors),
 		cmocka_unit_test(test_baseline_without_stock),
+		cmocka_unit_test(test_control_arms),
 		cmocka_unit_test(test_own_workloads_are_checked_only_on_request),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_alias_bomb),

@@ -375,6 +375,45 @@ static void test_aa(void **state)
 	drop(&plain);
 }
 
+/* The control takes its part of the boot in the same order, and none where it has no part at all. */
+static void test_control_arms(void **state)
+{
+	struct planned r = make("arms: {a: {}, b: {}}\nexecutor: {vm: {cpus: [1, 2]}}\nblocks: 20\n"
+				"samples: 2\nseed: 3\naa: ['w*/cpus=2']\n"
+				"workloads: [{name: w, k: [1, 2]}, {name: v}]\n",
+		NULL);
+	unsigned controls = 0;
+
+	(void)state;
+	assert_int_equal(r.p->nboots, 20 * (2 + 3));
+	assert_int_equal(plan_primary_comparisons(r.p), 3 * 2);
+	for (size_t i = 0; i < r.p->nboots; i++) {
+		const struct plan_boot *c = &r.p->boots[i], *other = NULL;
+		size_t at = 0;
+
+		if (r.m->arms[c->arm].role != ARM_CONTROL)
+			continue;
+		for (size_t j = 0; j < r.p->nboots && !other; j++)
+			if (r.p->boots[j].block == c->block && r.p->boots[j].machine == c->machine &&
+				!r.p->boots[j].arm)
+				other = &r.p->boots[j];
+		assert_non_null(other);
+		assert_int_equal(c->nsamples, 3 * 2);
+		for (size_t j = 0; j < c->nsamples; j++, at++) {
+			assert_int_equal(c->samples[j].seq, j);
+			while (r.p->cells[other->samples[at].cell].workload == 1)
+				at++;
+			assert_int_equal(c->samples[j].cell, other->samples[at].cell);
+			assert_int_equal(c->samples[j].warmup, other->samples[at].warmup);
+		}
+		controls++;
+	}
+	assert_int_equal(controls, 20);
+	drop(&r);
+	expect_refused("arms: {a: {}}\naa: [pipe]\nworkloads: [{name: w}]\n", NULL,
+		"aa: no cell matches 'pipe'");
+}
+
 static char *hash_of(const char *path, const char *text, const struct plan_options *opt)
 {
 	struct error err;
@@ -461,6 +500,7 @@ int main(void)
 		cmocka_unit_test(test_extend),
 		cmocka_unit_test(test_perf_stat),
 		cmocka_unit_test(test_aa),
+		cmocka_unit_test(test_control_arms),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_floor),
 	};

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util.h"
@@ -61,7 +62,7 @@ static int bad_value(const struct option_spec *o, const char *text, const char *
 	return error_set(err, KAB_USAGE, "--%s: '%s' is not %s", o->name, text, want);
 }
 
-static int store_number(const struct option_spec *o, const char *text, struct error *err)
+static int store_share(const struct option_spec *o, const char *text, struct error *err)
 {
 	char *end;
 	double d;
@@ -69,14 +70,14 @@ static int store_number(const struct option_spec *o, const char *text, struct er
 	errno = 0;
 	d = strtod(text, &end);
 	if (end == text || errno || !isfinite(d))
-		return bad_value(o, text, "a number", err);
-	if (o->kind == OPT_PERCENT && !strcmp(end, "%")) {
+		return bad_value(o, text, "a share such as 2% or 0.02", err);
+	if (!strcmp(end, "%")) {
 		d /= 100;
 		end++;
 	}
 	if (*end)
-		return bad_value(o, text, o->kind == OPT_PERCENT ? "a share such as 2% or 0.02" : "a number", err);
-	if (o->kind == OPT_PERCENT && (d <= 0 || d >= 1))
+		return bad_value(o, text, "a share such as 2% or 0.02", err);
+	if (d <= 0 || d >= 1)
 		return bad_value(o, text, "a share between 0 and 100 %", err);
 	*(double *)o->value = d;
 	return 0;
@@ -95,15 +96,17 @@ static int store_value(const struct option_spec *o, const char *text, struct err
 		*(const char **)o->value = text;
 		return 0;
 	case OPT_UINT:
+	case OPT_COUNT:
 		errno = 0;
 		u = strtoul(text, &end, 10);
 		if (end == text || *end || errno || u > 0xffffffffu || text[0] == '-')
 			return bad_value(o, text, "a whole number", err);
+		if (o->kind == OPT_COUNT && !u)
+			return bad_value(o, text, "a number from 1", err);
 		*(unsigned *)o->value = u;
 		return 0;
-	case OPT_DOUBLE:
 	case OPT_PERCENT:
-		return store_number(o, text, err);
+		return store_share(o, text, err);
 	}
 	return 0;
 }
@@ -195,6 +198,17 @@ int cli_parse(const struct usage *u, int argc, char **argv, struct cli_common *c
 		return 1;
 	}
 	return 0;
+}
+
+int cli_flush(int status)
+{
+	bool lost = fflush(stdout) || ferror(stdout);
+	struct stat st;
+
+	if (!lost || (!fstat(STDOUT_FILENO, &st) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))))
+		return status;
+	fputs("kab: standard output could not be written: is its disk full?\n", stderr);
+	return KAB_ENVIRONMENT;
 }
 
 int cli_fail(const char *verb, const struct error *err)

@@ -8,7 +8,7 @@
 
 #include "error.h"
 
-enum opt_kind { OPT_FLAG, OPT_STRING, OPT_UINT, OPT_DOUBLE, OPT_PERCENT };
+enum opt_kind { OPT_FLAG, OPT_STRING, OPT_UINT, OPT_COUNT, OPT_PERCENT };
 
 struct option_spec {
 	const char *name; /* long name without dashes */
@@ -16,7 +16,8 @@ struct option_spec {
 	enum opt_kind kind;
 	const char *arg; /* name of the argument in help, NULL for flags */
 	const char *help;
-	void *value; /* bool *, const char **, unsigned *, double *; percent: "2%" or 0.02 -> 0.02 */
+	/* bool *, const char **, unsigned * (a count is 1 at least), double * (a percent: "2%" or 0.02) */
+	void *value;
 };
 
 struct usage {
@@ -38,6 +39,11 @@ struct cli_common {
  */
 int cli_parse(const struct usage *u, int argc, char **argv, struct cli_common *c, int *nargs,
 	      struct error *err);
+/*
+ * The last thing main() does: flushes standard output. Returns @status, or KAB_ENVIRONMENT, told on standard error,
+ * when not all of it could be written. A pipe whose reader has left is no error: it had read enough.
+ */
+int cli_flush(int status);
 /* "kab run: text" on standard error; returns err->status. */
 int cli_fail(const char *verb, const struct error *err);
 /* Colours: standard output is a terminal, no --no-color, no NO_COLOR. */

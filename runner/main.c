@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli.h"
 #include "commands.h"
 #include "error.h"
 #include "util.h"
@@ -59,11 +60,14 @@ static void fill_standard_streams(void)
 
 static void install_handlers(void)
 {
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction sa = { .sa_handler = on_signal }; /* no SA_RESTART: waits must notice */
+	struct sigaction old;
 
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		/* nohup and a shell's "&" ask to be spared. */
+		if (!sigaction(ends[i], NULL, &old) && old.sa_handler != SIG_IGN)
+			sigaction(ends[i], &sa, NULL);
 	signal(SIGPIPE, SIG_IGN); /* a guest that died shows as an error of write */
 }
 
@@ -75,17 +79,17 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		print_usage(stdout);
-		return KAB_OK;
+		return cli_flush(KAB_OK);
 	}
 	if (!strcmp(argv[1], "--version")) {
 		puts("kab " KAB_VERSION);
-		return KAB_OK;
+		return cli_flush(KAB_OK);
 	}
 	fill_standard_streams();
 	install_handlers();
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return cli_flush(commands[i].run(argc - 1, argv + 1));
 	fprintf(stderr, "kab: '%s' is no verb of kab; see kab --help\n", argv[1]);
 	return KAB_USAGE;
 }

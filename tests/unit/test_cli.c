@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The program as a shell sees it: exit statuses, streams and signals that belong to no verb. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "cli.h"
+#include "util.h"
+
+#define RUN "results/reference"
+
+static const char *kab(void)
+{
+	const char *env = getenv("KAB");
+
+	return env && *env ? env : "build/kab";
+}
+
+/* Exit status of "kab ARGS", by sh; what it says on both streams, as far as @args leave them, in @out. */
+static int call(struct buf *out, const char *args)
+{
+	__free_char char *cmd = xasprintf("exec 2>&1; %s %s", kab(), args);
+	const char *const argv[] = {"sh", "-c", cmd, NULL};
+	struct error err;
+	int status;
+
+	buf_free(out);
+	status = run_capture(argv, NULL, out, &err);
+	assert_true(status >= 0 && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void test_output_that_is_lost_is_an_error(void **state)
+{
+	static const char *const args[] = {"--help", "--version", "compare --help", "show " RUN,
+		"compare " RUN, "compare --json " RUN};
+	struct buf out = {};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(args); i++) {
+		__free_char char *full = xasprintf("%s >/dev/full", args[i]);
+
+		if (call(&out, full) != KAB_ENVIRONMENT)
+			fail_msg("%s: %s", full, out.data ? out.data : "");
+		assert_non_null(strstr(out.data, "standard output"));
+	}
+	buf_free(&out);
+}
+
+static void test_a_reader_may_leave(void **state)
+{
+	struct buf out = {};
+
+	(void)state;
+	/* Its own status stays out of sight behind a pipe, but not a word may be said about it. */
+	call(&out, "show -v " RUN " localcpu | head -c 1 >/dev/null");
+	assert_int_equal(out.len, 0);
+	buf_free(&out);
+}
+
+static void test_counts_start_at_one(void **state)
+{
+	static const char *const args[] = {"--blocks 0", "--more-boots 0", "--blocks -1",
+		"--blocks=", "--blocks 1x", "--blocks 4294967296"};
+	struct buf out = {};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(args); i++) {
+		__free_char char *full = xasprintf("run --dry-run matrix/quick.yaml %s", args[i]);
+
+		if (call(&out, full) != KAB_USAGE)
+			fail_msg("%s: %s", full, out.data ? out.data : "");
+		assert_non_null(strstr(out.data, i == 1 ? "--more-boots: '0'" : "--blocks: '"));
+	}
+	buf_free(&out);
+}
+
+/* The mask of @name in /proc/PID/status, such as "SigIgn". */
+static uint64_t signal_mask(pid_t pid, const char *name)
+{
+	__free_char char *path = xasprintf("/proc/%d/status", (int)pid);
+	__free_char char *text = file_read(path, NULL, NULL);
+	__free_char char *key = xasprintf("\n%s:", name);
+	const char *line = text ? strstr(text, key) : NULL;
+
+	return line ? strtoull(line + strlen(key), NULL, 16) : 0;
+}
+
+#define BIT(sig) (1ull << ((sig)-1))
+
+/* kab waiting for a capture that never comes, with its handlers in place. */
+static pid_t waiting_kab(const char *fifo, bool nohup)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGHUP, nohup ? SIG_IGN : SIG_DFL);
+		signal(SIGINT, nohup ? SIG_IGN : SIG_DFL);
+		execl(kab(), "kab", "schedstat", fifo, fifo, NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 200 && !(signal_mask(pid, "SigCgt") & BIT(SIGTERM)); i++)
+		usleep(10000);
+	assert_true(signal_mask(pid, "SigCgt") & BIT(SIGTERM));
+	/* SIGTERM comes last of the three in no order that is promised. */
+	usleep(20000);
+	return pid;
+}
+
+static void test_signals_that_were_ignored_stay_so(void **state)
+{
+	char dir[] = "/tmp/kab-cli-XXXXXX";
+	__free_char char *fifo = NULL;
+	uint64_t both = BIT(SIGHUP) | BIT(SIGINT);
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	fifo = xasprintf("%s/fifo", dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	for (int nohup = 0; nohup < 2; nohup++) {
+		pid_t pid = waiting_kab(fifo, nohup);
+		uint64_t ignored = signal_mask(pid, "SigIgn"), caught = signal_mask(pid, "SigCgt");
+
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		assert_int_equal(ignored & both, nohup ? both : 0);
+		assert_int_equal(caught & both, nohup ? 0 : both);
+	}
+	assert_int_equal(dir_remove(dir, NULL), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_output_that_is_lost_is_an_error),
+		cmocka_unit_test(test_a_reader_may_leave),
+		cmocka_unit_test(test_counts_start_at_one),
+		cmocka_unit_test(test_signals_that_were_ignored_stay_so),
+	};
+
+	return cmocka_run_group_tests_name("cli", tests, NULL, NULL);
+}

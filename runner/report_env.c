@@ -68,7 +68,8 @@ static void add_facts(json_t *facts, size_t narms, size_t arm, const json_t *env
 /* The whole environment of the boot of @s; new reference, NULL if none was kept. */
 static json_t *boot_env(const struct store *run, const struct sample *s)
 {
-	__free_char char *path = xasprintf("%s/boots/%u/boot.json", store_path(run), s->boot);
+	__free_char char *dir = store_boot_path(run, s->boot, s->life);
+	__free_char char *path = xasprintf("%s/boot.json", dir);
 	json_t *o = json_load_file(path, 0, NULL), *env = json_incref(json_object_get(o, "env"));
 
 	json_decref(o);

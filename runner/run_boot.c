@@ -85,7 +85,7 @@ static json_t *short_env(const json_t *env)
 static int write_boot_json(
 	struct run *r, const struct boot_state *st, json_t *env, struct error *err)
 {
-	__free_char char *dir = store_boot_path(r->store, st->boot->number, 0);
+	__free_char char *dir = store_boot_path(r->store, st->boot->number, st->life);
 	__free_char char *path = xasprintf("%s/boot.json", dir);
 	json_t *o = json_pack("{s:i,s:s,s:s,s:i,s:O}", "number", (int)st->boot->number, "id",
 		st->boot->id, "arm", r->plan->matrix->arms[st->boot->arm].label, "life",

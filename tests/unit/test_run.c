@@ -330,10 +330,12 @@ static void test_lost_machine_costs_its_sample_alone(void **state)
 	assert_true(extra > 0);
 	assert_int_equal(n, planned(f->plan) + extra);
 	store_close(s);
-	/* Each life keeps its own logs. */
-	dir = xasprintf("%s/boots/%u/life1", path, b->number);
-	assert_int_equal(access(dir, F_OK), 0);
-	boot = fixture_read(path, "boots/2/boot.json");
+	/* Each life keeps its own logs and conditions. */
+	dir = xasprintf("%s/boots/%u", path, b->number);
+	boot = fixture_read(dir, "boot.json");
+	assert_non_null(strstr(boot, "\"life\": 0"));
+	free(boot);
+	boot = fixture_read(dir, "life1/boot.json");
 	assert_non_null(strstr(boot, "\"life\": 1"));
 }
 

@@ -117,6 +117,11 @@ unsigned run_choice(const struct run *run, const char *name)
 	return value(run, name)->number;
 }
 
+const char *run_text(const struct run *run, const char *name)
+{
+	return value(run, name)->text;
+}
+
 bool run_threads(const struct run *run)
 {
 	const struct value *mode = params_find(run->engine->params, "mode");

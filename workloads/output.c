@@ -3,6 +3,7 @@
  */
 #include "output.h"
 
+#include <math.h>
 #include <string.h>
 
 static void json_string(FILE *f, const char *s)
@@ -139,13 +140,16 @@ static void result_usage(FILE *f, const struct rusage *u)
 static void result_figures(FILE *f, const struct result *res)
 {
 	const struct figure *figure = res->run->workload->figures;
+	const char *comma = "";
 
 	fputs(",\"figures\":{", f);
 	for (unsigned i = 0; figure && figure[i].name; i++) {
-		if (i)
-			fputc(',', f);
+		if (isnan(res->figure[i]))
+			continue;
+		fputs(comma, f);
 		json_key(f, figure[i].name);
 		fprintf(f, "%.12g", res->figure[i]);
+		comma = ",";
 	}
 	fputc('}', f);
 }

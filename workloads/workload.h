@@ -138,7 +138,7 @@ struct workload {
 	int (*run)(struct worker *w);
 	int (*verify)(struct worker *w); /* NULL: no --verify */
 	void (*end)(struct worker *w);
-	void (*report)(const struct run *run, double *value); /* value[i] is that of figures[i] */
+	void (*report)(const struct run *run, double *value); /* value[i] is that of figures[i]; NAN: none */
 	void (*teardown)(struct run *run);		      /* also after a failed setup */
 };
 
@@ -193,6 +193,7 @@ struct run {
 /* Values of parameters, for setup; the name must be in a table. */
 uint64_t run_uint(const struct run *run, const char *name);   /* PARAM_UINT; PARAM_DURATION in ns */
 unsigned run_choice(const struct run *run, const char *name); /* index into choices */
+const char *run_text(const struct run *run, const char *name); /* any, as given: for PARAM_CPUS */
 bool run_threads(const struct run *run);		      /* --mode thread */
 bool run_given(const struct run *run, const char *name);      /* on the command line */
 

@@ -187,7 +187,10 @@ static int carry_out(struct run_order *o, struct error *err)
 {
 	int ret;
 
-	if (run_order_settle(o, err))
+	ret = run_order_settle(o, err);
+	if (o->notes.len)
+		fprintf(stderr, "kab run: %s", o->notes.data);
+	if (ret)
 		return cli_fail("run", err);
 	if (o->opt.dry_run) {
 		if (o->opt.common.json)

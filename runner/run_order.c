@@ -67,11 +67,19 @@ static json_t *options_json(const struct run_options *opt)
 	return o;
 }
 
+/*
+ * It was finished once. One that is not so now was interrupted with more boots on their way, and has
+ * their number in its plan.
+ */
+static bool has_been_finished(const json_t *run)
+{
+	return json_object_get(run, "finished_ns");
+}
+
 /* What a run must look like to be the one that this command means. */
 struct wanted {
 	const struct run_order *o;
 	uint64_t seed; /* 0: any */
-	bool finished;
 	char *difference; /* of the last candidate that was all right but for arms or host */
 };
 
@@ -84,7 +92,7 @@ static bool is_wanted(void *arg, const json_t *run)
 	struct plan *plan;
 	bool same;
 
-	if (store_finished(run) != w->finished || !hash || !seed ||
+	if ((w->o->opt.more_boots ? !has_been_finished(run) : store_finished(run)) || !hash || !seed ||
 		!json_equal(json_object_get(run, "options"), w->o->options) ||
 		(w->seed && strtoull(seed, NULL, 10) != w->seed))
 		return false;
@@ -163,20 +171,27 @@ static int open_run(struct run_order *o, const char *path, struct error *err)
 	if (!o->store)
 		return -1;
 	if (torn)
-		fprintf(stderr,
-			"kab run: %s: the last line was torn (%zu bytes); that sample runs again\n",
-			path, torn);
+		buf_addf(&o->notes,
+			"%s: the last line was torn (%zu bytes); that sample runs again\n", path,
+			torn);
 	return 0;
 }
 
-/* Makes the plan of the run that is open, with the blocks it has got since, and those that are
- * asked for now. */
+/*
+ * Makes the plan of the run that is open, with the blocks it has got since, and those that are asked
+ * for now: but where they were on their way already, the same command goes on with them.
+ */
 static int plan_open_run(struct run_order *o, struct error *err)
 {
 	const json_t *run = store_run(o->store);
 	const char *hash = stored_text(run, "plan", "hash");
-	unsigned blocks = stored_number(run, "plan", "blocks") + o->opt.more_boots;
+	unsigned blocks = stored_number(run, "plan", "blocks");
+	unsigned more = store_finished(run) ? o->opt.more_boots : 0;
 
+	if (more > RUN_MAX_BLOCKS || (more && blocks + more > RUN_MAX_BLOCKS))
+		return error_set(err, KAB_USAGE, "%s: %u blocks and %u more; expected at most %d",
+			store_path(o->store), blocks, more, RUN_MAX_BLOCKS);
+	blocks += more;
 	o->plan = plan_of_run(o->matrix, run, err);
 	if (!o->plan)
 		return -1;
@@ -205,6 +220,9 @@ static int take_folder(struct run_order *o, const char *path, struct error *err)
 		return -1;
 	if (store_finished(store_run(o->store)) && !opt->more_boots)
 		return error_set(err, KAB_USAGE, "%s is finished; --more-boots N adds to it", path);
+	if (opt->more_boots && !has_been_finished(store_run(o->store)))
+		return error_set(err, KAB_USAGE,
+			"%s is not finished: continue it first, without --more-boots", path);
 	o->matrix = store_matrix(o->store);
 	json_decref(o->options);
 	o->options = json_incref(json_object_get(store_run(o->store), "options"));
@@ -220,16 +238,16 @@ static int take_folder(struct run_order *o, const char *path, struct error *err)
 	return plan_open_run(o, err);
 }
 
-static bool is_finished(void *arg, const json_t *run)
+static bool can_get_more(void *arg, const json_t *run)
 {
 	(void)arg;
-	return store_finished(run);
+	return has_been_finished(run);
 }
 
-/* --more-boots without an operand: the newest finished run. */
+/* --more-boots without an operand: the newest run that was finished. */
 static int take_newest(struct run_order *o, struct error *err)
 {
-	__free_char char *path = store_find(o->results, is_finished, NULL);
+	__free_char char *path = store_find(o->results, can_get_more, NULL);
 
 	if (!path)
 		return error_set(err, KAB_USAGE,
@@ -240,7 +258,7 @@ static int take_newest(struct run_order *o, struct error *err)
 /* A matrix file: its unfinished run (with --more-boots its finished one), else a new one. */
 static int take_matrix(struct run_order *o, struct error *err)
 {
-	struct wanted w = {.o = o, .finished = o->opt.more_boots};
+	struct wanted w = {.o = o};
 	char *path = NULL;
 	int ret;
 
@@ -252,7 +270,7 @@ static int take_matrix(struct run_order *o, struct error *err)
 	if (!o->opt.fresh)
 		path = store_find(o->results, is_wanted, &w);
 	if (!path && w.difference)
-		fprintf(stderr, "kab run: not continuing an earlier run of this matrix: %s\n",
+		buf_addf(&o->notes, "not continuing an earlier run of this matrix: %s\n",
 			w.difference);
 	free(w.difference);
 	if (path) {
@@ -275,8 +293,21 @@ static int take_matrix(struct run_order *o, struct error *err)
 	return o->plan ? 0 : -1;
 }
 
+static int check_options(const struct run_options *opt, struct error *err)
+{
+	if (opt->fresh && opt->more_boots)
+		return error_set(err, KAB_USAGE,
+			"--new starts a run, --more-boots adds to one: expected one of them");
+	if (opt->blocks > RUN_MAX_BLOCKS)
+		return error_set(err, KAB_USAGE, "--blocks %u: expected at most %d", opt->blocks,
+			RUN_MAX_BLOCKS);
+	return 0;
+}
+
 int run_order_settle(struct run_order *o, struct error *err)
 {
+	if (check_options(&o->opt, err))
+		return -1;
 	o->results = o->opt.results ? xstrdup(o->opt.results) : store_default_results();
 	o->options = options_json(&o->opt);
 	if (!o->operand)
@@ -293,5 +324,6 @@ void run_order_clear(struct run_order *o)
 	json_decref(o->options);
 	json_decref(o->arms_json);
 	json_decref(o->host);
+	buf_free(&o->notes);
 	free(o->results);
 }

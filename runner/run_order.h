@@ -7,6 +7,10 @@
 #include <sys/utsname.h>
 
 #include "run.h"
+#include "util.h"
+
+/* What a run may have in all, as a matrix may ask for. */
+#define RUN_MAX_BLOCKS 1000
 
 struct run_options {
 	const char *only, *seed, *label, *results;
@@ -29,12 +33,13 @@ struct run_order {
 	const char *label;
 	char release[sizeof(((struct utsname *)0)->release)];
 	struct progress *progress;
+	struct buf notes; /* lines that a person should see before the run starts */
 };
 
 /*
  * From operand and options to everything else: matrix, arms looked up, plan, and the store when the
- * run exists already (open for writing, but for --dry-run). Says on standard error why an earlier
- * run of the matrix does not go on. -1 with KAB_USAGE, or KAB_ENVIRONMENT where a run is held by
+ * run exists already (open for writing, but for --dry-run). @o->notes say why an earlier run of the
+ * matrix does not go on. -1 with KAB_USAGE, or KAB_ENVIRONMENT where a run is held by
  * another process or of other sources; either way run_order_clear() frees.
  */
 int run_order_settle(struct run_order *o, struct error *err);

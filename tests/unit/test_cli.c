@@ -26,7 +26,8 @@ static const char *kab(void)
 	return env && *env ? env : "build/kab";
 }
 
-/* Exit status of "kab ARGS", by sh; what it says on both streams, as far as @args leave them, in @out. */
+/* Exit status of "kab ARGS", by sh; what it says on both streams, as far as @args leave them, in
+ * @out. */
 static int call(struct buf *out, const char *args)
 {
 	__free_char char *cmd = xasprintf("exec 2>&1; %s %s", kab(), args);

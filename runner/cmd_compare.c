@@ -7,22 +7,28 @@
 #include "cli.h"
 #include "commands.h"
 #include "compare.h"
+#include "draws.h"
 #include "util.h"
 
 /* What git bisect run takes as "cannot be tested". */
 #define BISECT_SKIP 125
+#define DEFAULT_DRAW_BLOCKS 10
 
 struct arguments {
 	struct cli_common common;
 	struct compare_options compare;
 	const char *correction, *fail_on;
 	bool bisect;
+	unsigned draws, draw_blocks;
 	unsigned fail_bits;
 };
 
 static int check_options(struct arguments *a, struct error *err)
 {
 	a->fail_bits = FAIL_ON_ALL;
+	if (a->draw_blocks && !a->draws)
+		return error_set(err, KAB_USAGE, "--draw-blocks goes with --draws");
+	a->draw_blocks = a->draw_blocks ? a->draw_blocks : DEFAULT_DRAW_BLOCKS;
 	if (a->fail_on && fail_on_parse(a->fail_on, &a->fail_bits, err))
 		return -1;
 	if (!a->correction || !strcmp(a->correction, "holm"))
@@ -53,6 +59,12 @@ static int parse(struct arguments *a, int argc, char **argv, int *nargs, struct 
 		{"bisect", 0, OPT_FLAG, NULL,
 			"exit 125 where git bisect run should skip: unclear, or a broken run",
 			&a->bisect},
+		{"draws", 0, OPT_UINT, "N",
+			"draw N short comparisons from the run and tell how many are called a "
+			"change",
+			&a->draws},
+		{"draw-blocks", 0, OPT_UINT, "N", "blocks of each of them (default 10)",
+			&a->draw_blocks},
 	};
 	const struct usage usage = {
 		.verb = "compare",
@@ -70,6 +82,9 @@ static int parse(struct arguments *a, int argc, char **argv, int *nargs, struct 
 		return ret;
 	if (*nargs != 1 && *nargs != 2)
 		return error_set(err, KAB_USAGE, "expected one or two run folders, got %d", *nargs);
+	if (a->draws && (*nargs != 1 || a->compare.baseline))
+		return error_set(
+			err, KAB_USAGE, "--draws takes one run, whose baseline is its own");
 	return check_options(a, err);
 }
 
@@ -88,6 +103,32 @@ static void print(const struct arguments *a, const struct comparison *c)
 		fputs(text, stdout);
 	}
 	free(text);
+}
+
+/* What the run says of the rules, instead of what they say of it. */
+static int draw_and_print(const struct arguments *a, const char *path, struct error *err)
+{
+	const struct draw_options opt = {
+		a->draws, a->draw_blocks, a->compare.alpha, a->compare.threshold};
+	struct store *run = store_open(path, false, NULL, err);
+	struct draws d = {};
+	int ret = run ? draws_make(run, &opt, &d, err) : -1;
+	char *text = NULL;
+
+	if (!ret && a->common.json) {
+		json_t *o = draws_to_json(&d);
+
+		text = json_dumps(o, JSON_INDENT(1) | JSON_SORT_KEYS);
+		json_decref(o);
+		puts(text);
+	} else if (!ret) {
+		text = draws_table(&d);
+		fputs(text, stdout);
+	}
+	free(text);
+	draws_clear(&d);
+	store_close(run);
+	return ret;
 }
 
 static int compare_and_print(const struct arguments *a, char **paths, int npaths, struct error *err)
@@ -124,7 +165,9 @@ int cmd_compare(int argc, char **argv)
 
 	if (ret > 0)
 		return KAB_OK;
-	if (!ret)
+	if (!ret && a.draws)
+		ret = draw_and_print(&a, argv[0], &err);
+	else if (!ret)
 		ret = compare_and_print(&a, argv, nargs, &err);
 	if (ret < 0)
 		ret = cli_fail("compare", &err);

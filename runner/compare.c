@@ -61,6 +61,7 @@ void comparison_free(struct comparison *c)
 	free(c->warnings);
 	free(c->strings);
 	free(c->baseline);
+	looks_free(c->looks);
 	free(c);
 }
 
@@ -316,14 +317,23 @@ static void sum_up(struct comparison *c, const struct row_source *src)
 	conditions_warn(c, src->run, src->other);
 }
 
-static struct comparison *comparison_alloc(
-	const struct matrix *m, const struct compare_options *opt, bool paired)
+static const char *correction_name(bool bh, const struct looks *looks)
 {
+	if (bh)
+		return looks ? "group-sequential, Benjamini-Hochberg" : "Benjamini-Hochberg";
+	return looks ? "group-sequential, Holm" : "Holm";
+}
+
+static struct comparison *comparison_alloc(
+	const struct store *run, const struct compare_options *opt, bool paired)
+{
+	const struct matrix *m = store_matrix(run);
 	struct comparison *c = xcalloc(1, sizeof(*c));
 
 	c->alpha = opt->alpha > 0 ? opt->alpha : DEFAULT_ALPHA;
 	c->threshold = threshold_of(m, opt->threshold);
-	c->correction = opt->bh ? "Benjamini-Hochberg" : "Holm";
+	c->looks = paired ? looks_of_run(store_run(run)) : NULL;
+	c->correction = correction_name(opt->bh, c->looks);
 	c->executor = executor_kind_name(m->executor);
 	c->paired = paired;
 	return c;
@@ -345,7 +355,7 @@ static void warn_of_nothing(struct comparison *c, const struct row_source *src)
 struct comparison *compare_runs(const struct store *run, const struct store *other,
 	const struct compare_options *opt, struct error *err)
 {
-	struct comparison *c = comparison_alloc(store_matrix(run), opt, !other);
+	struct comparison *c = comparison_alloc(run, opt, !other);
 	struct plan *plan = plan_of(run, err), *other_plan = other ? plan_of(other, err) : NULL;
 	const struct arm *baseline =
 		plan ? find_baseline(run, plan->matrix, opt->baseline, err) : NULL;

@@ -3,6 +3,7 @@
 #ifndef KAB_COMPARE_H
 #define KAB_COMPARE_H
 
+#include "looks.h"
 #include "metric.h"
 #include "stats.h"
 #include "store.h"
@@ -56,6 +57,7 @@ struct comparison {
 	size_t control_below_alpha; /* of these, with p < alpha before correction */
 	char **warnings; /* conditions that differ between arms, drift, lives > 0, few blocks ... */
 	size_t nwarnings;
+	struct looks *looks; /* of a run of adaptive length; NULL: of fixed length */
 	char **strings; /* what rows borrow */
 	size_t nstrings;
 };

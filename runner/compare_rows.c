@@ -314,37 +314,49 @@ void drafts_make(struct comparison *c, const struct row_source *src, struct draf
 				add_meeting(c, src, &src->plan->cells[i], &src->arms->arms[j], d);
 }
 
-/* Both lists are in ascending order of block. Caller frees. */
-static struct pair *make_pairs(const struct groups *base, const struct groups *arm, size_t *n)
+void pairs_make(const struct groups *base, const struct groups *arm, struct pairs *p)
 {
-	struct pair *pairs = xcalloc(base->n, sizeof(*pairs));
-
-	*n = 0;
+	*p = (struct pairs){
+		.v = xcalloc(base->n, sizeof(*p->v)),
+		.number = xcalloc(base->n, sizeof(*p->number)),
+	};
 	for (size_t i = 0, j = 0; i < base->n; i++) {
 		while (j < arm->n && arm->number[j] < base->number[i])
 			j++;
-		if (j < arm->n && arm->number[j] == base->number[i])
-			pairs[(*n)++] = (struct pair){base->v[i], arm->v[j]};
+		if (j == arm->n || arm->number[j] != base->number[i])
+			continue;
+		p->number[p->n] = base->number[i];
+		p->v[p->n++] = (struct pair){base->v[i], arm->v[j]};
 	}
-	return pairs;
+}
+
+void pairs_clear(struct pairs *p)
+{
+	free(p->v);
+	free(p->number);
+	*p = (struct pairs){};
 }
 
 #define NO_PAIRS 1
 
-static int estimate_paired(const struct draft *d, const struct stats_options *opt,
-	struct estimate *e, unsigned *left_out)
+static int estimate_paired(struct looks *looks, const struct draft *d,
+	const struct stats_options *opt, struct estimate *e, unsigned *left_out)
 {
 	struct groups base, arm;
-	struct pair *pairs;
-	size_t n;
+	struct pairs pairs;
 	int ret;
 
 	groups_make(d->base, d->row.metric.name, UNIT_BLOCK, &base);
 	groups_make(d->arm, d->row.metric.name, UNIT_BLOCK, &arm);
-	pairs = make_pairs(&base, &arm, &n);
-	*left_out = base.n + arm.n - 2 * n;
-	ret = n ? stats_compare(pairs, n, opt, e) : NO_PAIRS;
-	free(pairs);
+	pairs_make(&base, &arm, &pairs);
+	*left_out = base.n + arm.n - 2 * pairs.n;
+	if (!pairs.n)
+		ret = NO_PAIRS;
+	else if (looks)
+		ret = looks_compare(looks, pairs.v, pairs.number, pairs.n, opt, e);
+	else
+		ret = stats_compare(pairs.v, pairs.n, opt, e);
+	pairs_clear(&pairs);
 	groups_clear(&base);
 	groups_clear(&arm);
 	return ret;
@@ -376,7 +388,7 @@ bool draft_estimate(const struct comparison *c, struct draft *d)
 	int ret;
 
 	if (c->paired)
-		ret = estimate_paired(d, &opt, &e, &d->left_out);
+		ret = estimate_paired(c->looks, d, &opt, &e, &d->left_out);
 	else
 		ret = estimate_unpaired(d, UNIT_BOOT, &opt, &e);
 	/* On one machine that never reboots, visits do for boots, and where there is one, samples

@@ -29,6 +29,15 @@ struct drafts {
 	size_t n;
 };
 
+/* What both sides have by block. Groups' values are borrowed. */
+struct pairs {
+	struct pair *v;
+	unsigned *number; /* of the block, ascending */
+	size_t n;
+};
+void pairs_make(const struct groups *base, const struct groups *arm, struct pairs *p);
+void pairs_clear(struct pairs *p);
+
 /*
  * Every row in order of cell, arm and metric, with cell, arm, metric, primary and control set. Where nothing can be
  * tested, verdict and note say why; else the row is VERDICT_SHOWN with nothing estimated. Strings of rows

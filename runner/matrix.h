@@ -118,8 +118,8 @@ struct matrix {
 	char *local_label;
 	char *share; /* vm: folder shared instead of the host's root; NULL: the root */
 	unsigned blocks, samples, warmup;
-	double precision;  /* 0: not asked for */
-	double budget_s;   /* 0: none */
+	double precision;  /* share; 0: not asked for */
+	double budget_s;   /* 0: @blocks is all; else they are those before the first look */
 	unsigned observers; /* of enum observer_bit */
 	uint64_t seed;	    /* 0: drawn */
 	double threshold; /* 0: the executor's default */

@@ -16,6 +16,7 @@
 #include "util.h"
 
 #define DEFAULT_BASE "linux-source-6.1"
+#define DEFAULT_BUDGET_S 1200
 #define DEFAULT_CPUS 4
 #define DEFAULT_MEMORY (2ull << 30)
 #define MAX_CPUS 255 /* what QEMU's guests take without x2APIC */
@@ -271,6 +272,8 @@ static int read_parts(struct schema *s, struct top *t)
 		return -1;
 	if (read_baseline(s, t->baseline, m))
 		return -1;
+	if (m->precision > 0 && !(m->budget_s > 0))
+		m->budget_s = DEFAULT_BUDGET_S;
 	return matrix_read_aa(s, t->aa, m) || matrix_read_layout(s, t->layout, m) ? -1 : 0;
 }
 

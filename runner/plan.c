@@ -205,7 +205,8 @@ static struct order draw_order(const struct plan *p, size_t machine, unsigned bl
 	unsigned warmup = o.perf_stat && !m->warmup ? 1 : m->warmup;
 
 	for (size_t i = 0; i < p->ncells; i++)
-		if (p->cells[i].machine == machine)
+		if (p->cells[i].machine == machine &&
+			(!p->cells[i].closed || block < p->cells[i].closed))
 			cells[n++] = i;
 	for (unsigned round = 0; n && round < warmup + m->samples; round++)
 		add_round(&o, cells, n, r);
@@ -279,11 +280,14 @@ static void add_block(struct plan *p, unsigned block)
 	free(arms);
 }
 
+unsigned plan_blocks(const struct plan *p)
+{
+	return p->nboots ? p->boots[p->nboots - 1].block + 1 : 0;
+}
+
 void plan_extend(struct plan *p, unsigned blocks)
 {
-	unsigned block = p->nboots ? p->boots[p->nboots - 1].block + 1 : 0;
-
-	for (; block < blocks; block++)
+	for (unsigned block = plan_blocks(p); block < blocks; block++)
 		add_block(p, block);
 }
 

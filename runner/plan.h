@@ -17,6 +17,7 @@ struct cell {
 	size_t workload; /* index into matrix->workloads */
 	size_t machine;
 	struct params params; /* the cell's own; an arm's overrides come on top when a sample runs */
+	unsigned closed; /* blocks from this one on leave it out; 0: none do */
 };
 
 struct plan_sample {
@@ -60,8 +61,9 @@ struct plan_options {
 /* NULL with KAB_USAGE where nothing is left to run. @m must outlive the plan. */
 struct plan *plan_make(const struct matrix *m, const struct plan_options *opt, struct error *err);
 void plan_free(struct plan *p);
-/* Appends blocks [@p's current count, @blocks) in place; the earlier ones do not change. */
+/* Appends blocks [@p's current count, @blocks) in place, of cells that are not closed; the earlier ones do not change. */
 void plan_extend(struct plan *p, unsigned blocks);
+unsigned plan_blocks(const struct plan *p);
 /* Smallest two-sided p of a paired permutation test with @blocks blocks: 2 / 2^blocks, at most 1. */
 double plan_p_floor(unsigned blocks);
 /* Number of (cell, arm) comparisons of primary metrics, what Holm divides by. */

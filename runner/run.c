@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "run_adaptive.h"
 #include "sysinfo.h"
 #include "util.h"
 
@@ -267,12 +268,15 @@ static int close_session(struct run *r, int ret, struct error *err)
 
 int run_execute(struct run *r, struct error *err)
 {
-	uint64_t start = now_ns();
-	int ret = 0;
+	int ret, more = 1;
 
-	take_stock(r);
-	for (size_t i = 0; i < r->plan->nboots && !ret; i++)
-		ret = run_boot(r, &r->plan->boots[i], err);
-	r->times.wall = now_ns() - start;
-	return close_session(r, ret, err);
+	r->started_ns = now_ns();
+	for (ret = 0; more > 0 && !ret;) {
+		take_stock(r);
+		for (size_t i = 0; i < r->plan->nboots && !ret; i++)
+			ret = run_boot(r, &r->plan->boots[i], err);
+		more = ret ? 0 : run_adaptive_next(r, err);
+	}
+	r->times.wall = now_ns() - r->started_ns;
+	return close_session(r, ret || more < 0 ? -1 : 0, err);
 }

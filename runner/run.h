@@ -34,13 +34,14 @@ struct run_times {
 
 struct run {
 	struct store *store; /* open for writing */
-	const struct plan *plan;
+	struct plan *plan; /* grows where the matrix has a budget instead of a number of blocks */
 	const struct executor_ops *ops;
 	struct run_arm *arms;	   /* one for each of plan->matrix->arms, in that order */
 	const char *label;	   /* local: the name of the running kernel; else NULL */
 	struct progress *progress; /* NULL: in silence */
 	size_t done, total;	   /* samples of the plan that are in the store */
 	struct run_times times;
+	uint64_t started_ns; /* of this session, by now_ns() */
 };
 
 /*
@@ -63,7 +64,8 @@ json_t *run_host_json(const struct matrix *m, const char *label);
 char *run_difference(const json_t *run, const json_t *arms, const json_t *host);
 
 /*
- * Runs every sample of the plan that the store lacks, boot by boot, and marks the run as finished.
+ * Runs every sample of the plan that the store lacks, boot by boot, extends the plan while its matrix asks for more (see
+ * run_adaptive_next()), and marks the run as finished.
  * Failing samples are recorded and are no error. -1: KAB_INTERRUPTED; KAB_ENVIRONMENT for a full
  * disk or an arm that never boots; all that is done stays recorded.
  */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "run_adaptive.h"
 #include "util.h"
 
 static int parse_seed(const char *text, uint64_t *seed, struct error *err)
@@ -129,12 +130,11 @@ static int check_matrix(struct run_order *o, struct error *err)
 	const struct matrix *m = o->matrix;
 	struct utsname u;
 
-	if (m->precision > 0 || m->budget_s > 0)
+	if (m->budget_s > 0 && o->opt.more_boots)
 		return error_set(err, KAB_USAGE,
-			"%s: key '%s': this version runs a fixed number of blocks; give 'blocks' "
-			"(and later "
-			"--more-boots) instead",
-			m->path, m->precision > 0 ? "precision" : "budget");
+			"%s ends by its own budget, of which its levels are shares; --more-boots "
+			"would break them. Give it a larger budget and run it anew",
+			m->path);
 	if (m->executor != EXECUTOR_LOCAL) {
 		if (o->opt.label)
 			return error_set(err, KAB_USAGE,
@@ -201,6 +201,7 @@ static int plan_open_run(struct run_order *o, struct error *err)
 			"cannot be continued; "
 			"start a new one",
 			store_path(o->store));
+	run_adaptive_restore(o->plan, run);
 	plan_extend(o->plan, blocks);
 	return 0;
 }

@@ -22,11 +22,6 @@ void run_text_duration(double seconds, char *out, size_t size)
 		snprintf(out, size, "%lu s", s);
 }
 
-static unsigned plan_blocks(const struct plan *p)
-{
-	return p->nboots ? p->boots[p->nboots - 1].block + 1 : 0;
-}
-
 static size_t plan_samples(const struct plan *p)
 {
 	size_t n = 0;
@@ -67,12 +62,31 @@ static void text_machines(struct buf *b, const struct matrix *m)
 	buf_addstr(b, "\n");
 }
 
+static void text_budget(struct buf *b, const struct matrix *m)
+{
+	char time[32];
+
+	run_text_duration(m->budget_s, time, sizeof(time));
+	if (m->precision > 0)
+		buf_addf(b,
+			"  then more blocks of each cell until its intervals are no wider than %.2g %% "
+			"to either side, for %s at most\n",
+			m->precision * 100, time);
+	else
+		buf_addf(b, "  then more blocks of each cell until it is decided, for %s at most\n",
+			time);
+}
+
 /* What the number of blocks means for the verdicts, before anybody waits for them. */
 static void text_floor(struct buf *b, const struct plan *plan)
 {
 	size_t m = plan_primary_comparisons(plan);
 	unsigned blocks = plan_blocks(plan), needed;
 
+	if (m && plan->matrix->budget_s > 0) {
+		text_budget(b, plan->matrix);
+		return;
+	}
 	if (!m) {
 		buf_addstr(b, "  one arm, or no primary metric: figures, and nothing to compare "
 			      "them with\n");

@@ -23,6 +23,7 @@
 
 struct tally {
 	unsigned passed, failed, skipped, planned;
+	unsigned reasons; /* "# SKIP: " lines */
 	bool has_plan;
 };
 
@@ -45,7 +46,10 @@ static void read_line(const char *line, struct tally *t)
 	const char *hash = strstr(line, "# ");
 	bool skip = hash && starts(hash + 2, "SKIP");
 
-	if (starts(line, "1..") && isdigit((unsigned char)line[3])) {
+	if (starts(line, "# SKIP: ")) {
+		t->reasons++;
+		printf("    %s\n", line);
+	} else if (starts(line, "1..") && isdigit((unsigned char)line[3])) {
 		t->planned += strtoul(line + 3, NULL, 10);
 		t->has_plan = true;
 	} else if (starts(line, "ok ") || starts(line, "not ok ")) {
@@ -151,6 +155,9 @@ static void judge(int status, bool late, double limit, struct tally *t)
 		why = text;
 	} else if (WEXITSTATUS(status) && !t->failed) {
 		snprintf(text, sizeof(text), "exit status %d", WEXITSTATUS(status));
+		why = text;
+	} else if (t->skipped > t->reasons) {
+		snprintf(text, sizeof(text), "%u tests skipped without saying why", t->skipped - t->reasons);
 		why = text;
 	} else if (!seen) {
 		t->passed++;

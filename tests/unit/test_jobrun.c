@@ -20,6 +20,7 @@
 
 #include "jobrun.h"
 #include "proto.h"
+#include "skip.h"
 
 static const struct jobrun_place here = {
 	.workload = "/bin/echo", .root_workload = "/bin/echo", .tmp = "/tmp"};
@@ -233,7 +234,7 @@ static void test_perf_stat(void **state)
 
 	(void)state;
 	if (access("/usr/bin/perf", X_OK))
-		skip();
+		skip_because("no /usr/bin/perf");
 	jobrun(&job, &here, count_beat, &beats, &res);
 	assert_int_equal(res.status, SAMPLE_OK);
 	assert_non_null(res.perf);

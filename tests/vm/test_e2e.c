@@ -23,6 +23,7 @@
 
 #include <jansson.h>
 
+#include "skip.h"
 #include "util.h"
 
 static char results[] = "/tmp/kab-e2e-XXXXXX";
@@ -325,8 +326,7 @@ static void test_disk_full(void **state)
 	assert_non_null(mkdtemp(dir));
 	if (mount("kab-test", dir, "tmpfs", 0, "size=64m")) {
 		rmdir(dir);
-		print_message("# SKIP: no tmpfs can be mounted here: %s\n", strerror(errno));
-		skip();
+		skip_because("no tmpfs can be mounted here: %s", strerror(errno));
 	}
 	pid_t pid = start_run(dir);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "power.h"
 #include "run_order.h"
 #include "run_text.h"
 #include "util.h"
@@ -29,6 +30,11 @@ static int parse(int argc, char **argv, struct run_order *o, struct error *err)
 		{"label", 0, OPT_STRING, "NAME", "executor local: what to call the running kernel",
 			&opt->label},
 		{"results", 0, OPT_STRING, "DIR", "where run folders lie", &opt->results},
+		{"power-from", 0, OPT_STRING, "RUN",
+			"with --dry-run: how many boots an effect needs, from that run's variance",
+			&opt->power_from},
+		{"effect", 0, OPT_PERCENT, "SHARE",
+			"with --power-from: this effect (default: 1, 2, 5 and 10 %)", &opt->effect},
 		{"yes", 'y', OPT_FLAG, NULL, "run the commands of a matrix without asking",
 			&opt->yes},
 	};
@@ -46,6 +52,10 @@ static int parse(int argc, char **argv, struct run_order *o, struct error *err)
 	if (nargs > 1 || (!nargs && !opt->more_boots))
 		return error_set(err, KAB_USAGE,
 			"expected one matrix file or run folder, found %d operands", nargs);
+	if (opt->power_from && !opt->dry_run)
+		return error_set(err, KAB_USAGE, "--power-from goes with --dry-run");
+	if (opt->effect > 0 && !opt->power_from)
+		return error_set(err, KAB_USAGE, "--effect goes with --power-from");
 	o->operand = nargs ? argv[0] : NULL;
 	return 0;
 }
@@ -183,6 +193,25 @@ static enum kab_exit say_result(const struct run_order *o)
 	return run_failed_samples(o->store) ? KAB_REGRESSION : KAB_OK;
 }
 
+/* Boots that the plan's cells need, instead of the order that they would run in. */
+static int say_power(const struct run_order *o, struct error *err)
+{
+	struct store *earlier = store_open(o->opt.power_from, false, NULL, err);
+	struct power p = {};
+	int ret = earlier ? power_make(o->plan, earlier, o->opt.effect, &p, err) : -1;
+
+	if (!ret && o->opt.common.json) {
+		print_json(power_to_json(&p, o->plan));
+	} else if (!ret) {
+		__free_char char *text = power_table(&p, o->plan);
+
+		fputs(text, stdout);
+	}
+	power_clear(&p);
+	store_close(earlier);
+	return ret ? cli_fail("run", err) : KAB_OK;
+}
+
 static int carry_out(struct run_order *o, struct error *err)
 {
 	int ret;
@@ -192,6 +221,8 @@ static int carry_out(struct run_order *o, struct error *err)
 		fprintf(stderr, "kab run: %s", o->notes.data);
 	if (ret)
 		return cli_fail("run", err);
+	if (o->opt.power_from)
+		return say_power(o, err);
 	if (o->opt.dry_run) {
 		if (o->opt.common.json)
 			print_json(run_json_plan(o->plan, o->arms));

@@ -14,6 +14,8 @@
 
 struct run_options {
 	const char *only, *seed, *label, *results;
+	const char *power_from; /* with dry_run: an earlier run */
+	double effect;		/* that it is to find; 0: the usual ones */
 	unsigned blocks, more_boots;
 	bool dry_run, fresh, aa, yes;
 	struct cli_common common;

@@ -335,6 +335,12 @@ int stats_compare_unpaired(const struct group *base, size_t nbase, const struct 
 	return ret;
 }
 
+double stats_detectable(const struct estimate *e, double alpha, size_t comparisons, bool ratio)
+{
+	return detectable(e->paired, e->blocks, e->blocks, e->boot_sd,
+		alpha / (comparisons ? comparisons : 1), ratio);
+}
+
 unsigned stats_blocks_needed(
 	const struct estimate *e, double effect, double alpha, size_t comparisons, bool ratio)
 {

@@ -70,6 +70,8 @@ void stats_bh(double *p, size_t n);
  * @effect or less is found with 80 % power at @alpha / @comparisons. 0: cannot be told, or more than 10000.
  */
 unsigned stats_blocks_needed(const struct estimate *e, double effect, double alpha, size_t comparisons, bool ratio);
+/* Smallest effect that @e->blocks blocks of the spread @e->boot_sd find with 80 % power; as estimate.detectable. */
+double stats_detectable(const struct estimate *e, double alpha, size_t comparisons, bool ratio);
 /*
  * Spearman's rho of value against position and its two-sided p: a drift inside a boot. All permutations up
  * to 7 values, Student's t beyond; 0 and p = 1 where nothing varies.

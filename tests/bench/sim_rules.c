@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include <gsl/gsl_sort.h>
+#include <gsl/gsl_statistics.h>
 
 /* Programs in this folder are linked with the runner alone; the unit tests share the file. */
 #include "simulate.c"

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "power.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gsl/gsl_statistics.h>
+
+#include "compare_rows.h"
+#include "run.h"
+#include "run_text.h"
+#include "tally.h"
+#include "util.h"
+
+#define ALPHA 0.05
+
+/* Variances of one cell, over the arms of the earlier run. */
+struct variances {
+	double blocks;	/* sum of variances of a block's effect */
+	double within;	/* sum of variances of one sample in its boot */
+	double samples; /* sum of samples a boot */
+	size_t narms, nboots;
+};
+
+static double in_scale(double v, bool ratio)
+{
+	return ratio ? log(v) : v;
+}
+
+/* Of the values of one boot; false where there is one alone. */
+static bool within_variance(const struct group *g, bool ratio, double *variance)
+{
+	double *v = xcalloc(g->n, sizeof(*v));
+
+	for (size_t i = 0; i < g->n; i++)
+		v[i] = in_scale(g->v[i], ratio);
+	*variance = g->n > 1 ? gsl_stats_variance(v, 1, g->n) : 0;
+	free(v);
+	return g->n > 1;
+}
+
+static void add_boot(const struct group *g, bool ratio, struct variances *s)
+{
+	double variance;
+
+	if (!within_variance(g, ratio, &variance))
+		return;
+	s->within += variance;
+	s->samples += g->n;
+	s->nboots++;
+}
+
+static void add_arm(const struct tallies *t, const struct comparison *c, const struct row *row,
+	struct variances *s)
+{
+	bool ratio = row->metric.scale == SCALE_RATIO;
+	struct groups base, arm;
+	struct pairs pairs;
+
+	groups_make(tallies_find(t, row->cell, c->baseline), row->metric.name, UNIT_BLOCK, &base);
+	groups_make(tallies_find(t, row->cell, row->arm), row->metric.name, UNIT_BLOCK, &arm);
+	pairs_make(&base, &arm, &pairs);
+	for (size_t i = 0; i < pairs.n; i++) {
+		add_boot(&pairs.v[i].base, ratio, s);
+		add_boot(&pairs.v[i].arm, ratio, s);
+	}
+	s->blocks += row->e.boot_sd * row->e.boot_sd;
+	s->narms++;
+	pairs_clear(&pairs);
+	groups_clear(&base);
+	groups_clear(&arm);
+}
+
+/*
+ * What a block's effect varies by with @samples in each boot: the samples' part shrinks with their
+ * number, the boots' part does not. The earlier run's blocks hold both.
+ */
+static double block_sd(const struct variances *s, unsigned samples)
+{
+	double all = s->blocks / s->narms, within, before;
+
+	if (!s->nboots)
+		return sqrt(all);
+	within = 2 * s->within / s->nboots;
+	before = s->samples / s->nboots;
+	return sqrt(fmax(all - within / before, 0) + within / samples);
+}
+
+/* The first primary row of @cell; its metric stands for the cell. */
+static const struct row *row_of(const struct comparison *c, const char *cell)
+{
+	for (size_t i = 0; i < c->nrows; i++)
+		if (c->rows[i].primary && !strcmp(c->rows[i].cell, cell) &&
+			isfinite(c->rows[i].e.boot_sd))
+			return &c->rows[i];
+	return NULL;
+}
+
+static void fill_row(const struct plan *plan, const struct comparison *c, const struct tallies *t,
+	const struct power *p, struct power_row *to)
+{
+	const struct row *first = row_of(c, to->cell);
+	size_t m = plan_primary_comparisons(plan);
+	struct estimate e = {.paired = true, .blocks = plan_blocks(plan)};
+	struct variances s = {};
+	bool ratio;
+	double unit;
+
+	if (!first)
+		return;
+	for (size_t i = 0; i < c->nrows; i++)
+		if (row_of(c, to->cell) && !strcmp(c->rows[i].cell, to->cell) &&
+			!strcmp(c->rows[i].metric.name, first->metric.name) &&
+			isfinite(c->rows[i].e.boot_sd))
+			add_arm(t, c, &c->rows[i], &s);
+	ratio = first->metric.scale == SCALE_RATIO;
+	unit = ratio ? 1 : fabs(first->e.base_median);
+	e.boot_sd = to->block_sd = block_sd(&s, plan->matrix->samples);
+	to->metric = xstrdup(first->metric.name);
+	to->visible = stats_detectable(&e, ALPHA, m, ratio) / unit;
+	for (size_t i = 0; i < p->neffects; i++)
+		to->blocks[i] = stats_blocks_needed(&e, p->effects[i] * unit, ALPHA, m, ratio);
+}
+
+static void sum_up(struct power *p)
+{
+	for (size_t k = 0; k < p->neffects; k++) {
+		bool known = true;
+
+		for (size_t i = 0; i < p->n; i++) {
+			if (isnan(p->v[i].block_sd))
+				continue;
+			known &= p->v[i].blocks[k] > 0;
+			if (p->v[i].blocks[k] > p->blocks[k])
+				p->blocks[k] = p->v[i].blocks[k];
+		}
+		p->blocks[k] = known ? p->blocks[k] : 0;
+	}
+}
+
+static bool any_known(const struct power *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!isnan(p->v[i].block_sd))
+			return true;
+	return false;
+}
+
+static void set_effects(struct power *p, double effect)
+{
+	static const double usual[] = {0.01, 0.02, 0.05, 0.1};
+
+	p->neffects = effect > 0 ? 1 : ARRAY_SIZE(usual);
+	memcpy(p->effects, effect > 0 ? &effect : usual, p->neffects * sizeof(*usual));
+}
+
+int power_make(const struct plan *plan, const struct store *earlier, double effect, struct power *p,
+	struct error *err)
+{
+	struct comparison *c =
+		compare_runs(earlier, NULL, &(struct compare_options){.alpha = ALPHA}, err);
+	const struct sample *s;
+	struct tallies t;
+	size_t n;
+
+	*p = (struct power){.run = xstrdup(store_path(earlier))};
+	if (!c)
+		return -1;
+	set_effects(p, effect);
+	s = store_samples(earlier, &n);
+	tallies_collect(s, n, &t);
+	p->v = xcalloc(plan->ncells, sizeof(*p->v));
+	for (size_t i = 0; i < plan->ncells; i++) {
+		if (plan->matrix->workloads[plan->cells[i].workload].secondary)
+			continue;
+		p->v[p->n] = (struct power_row){
+			.cell = xstrdup(plan->cells[i].id), .block_sd = NAN, .visible = NAN};
+		fill_row(plan, c, &t, p, &p->v[p->n++]);
+	}
+	sum_up(p);
+	tallies_clear(&t);
+	comparison_free(c);
+	if (any_known(p))
+		return 0;
+	return error_set(err, KAB_USAGE,
+		"%s: has two blocks or more of no cell of this matrix; 'kab show' lists its own",
+		p->run);
+}
+
+void power_clear(struct power *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		free(p->v[i].cell);
+		free(p->v[i].metric);
+	}
+	free(p->v);
+	free(p->run);
+	*p = (struct power){};
+}
+
+static size_t boots_a_block(const struct plan *plan)
+{
+	return plan->nboots / plan_blocks(plan);
+}
+
+static double minutes(const struct plan *plan, unsigned blocks)
+{
+	return run_estimate_s(plan) / plan_blocks(plan) * blocks / 60;
+}
+
+static void add_row(struct buf *b, const struct power *p, const struct power_row *r, int width)
+{
+	buf_addf(b, "  %-*s", width, r->cell);
+	if (isnan(r->block_sd)) {
+		buf_addstr(b, "  not in that run\n");
+		return;
+	}
+	for (size_t i = 0; i < p->neffects; i++) {
+		if (r->blocks[i])
+			buf_addf(b, " %8u", r->blocks[i]);
+		else
+			buf_addf(b, " %8s", ">10000");
+	}
+	if (isinf(r->visible))
+		buf_addstr(b, "   nothing\n");
+	else
+		buf_addf(b, "   %.2g %%\n", r->visible * 100);
+}
+
+char *power_table(const struct power *p, const struct plan *plan)
+{
+	int width = strlen("cell");
+	struct buf b = {};
+
+	for (size_t i = 0; i < p->n; i++)
+		width = (int)strlen(p->v[i].cell) > width ? (int)strlen(p->v[i].cell) : width;
+	buf_addf(&b,
+		"Blocks that find an effect with 80 %% power, corrected over %zu comparison%s,\n"
+		"from the variance in %s:\n  %-*s",
+		plan_primary_comparisons(plan), plan_primary_comparisons(plan) == 1 ? "" : "s",
+		p->run, width, "cell");
+	for (size_t i = 0; i < p->neffects; i++)
+		buf_addf(&b, " %6.3g %%", p->effects[i] * 100);
+	buf_addf(&b, "   %u blocks see\n", plan_blocks(plan));
+	for (size_t i = 0; i < p->n; i++)
+		add_row(&b, p, &p->v[i], width);
+	for (size_t i = 0; i < p->neffects; i++) {
+		char time[32];
+
+		if (!p->blocks[i])
+			continue;
+		run_text_duration(minutes(plan, p->blocks[i]) * 60, time, sizeof(time));
+		buf_addf(&b, "  %.3g %% in every cell: %u blocks, %zu boots, about %s\n",
+			p->effects[i] * 100, p->blocks[i], p->blocks[i] * boots_a_block(plan),
+			time);
+	}
+	return b.data;
+}
+
+/* JSON has no NAN. */
+static json_t *number(double v)
+{
+	return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *count(unsigned n)
+{
+	return n ? json_integer(n) : json_null();
+}
+
+json_t *power_to_json(const struct power *p, const struct plan *plan)
+{
+	json_t *effects = json_array(), *cells = json_array();
+
+	for (size_t k = 0; k < p->neffects; k++)
+		json_array_append_new(
+			effects, json_pack("{s:f,s:o,s:I,s:f}", "effect", p->effects[k], "blocks",
+					 count(p->blocks[k]), "boots",
+					 (json_int_t)(p->blocks[k] * boots_a_block(plan)),
+					 "minutes", minutes(plan, p->blocks[k])));
+	for (size_t i = 0; i < p->n; i++) {
+		const struct power_row *r = &p->v[i];
+		json_t *blocks = json_array();
+
+		for (size_t k = 0; k < p->neffects; k++)
+			json_array_append_new(blocks, count(r->blocks[k]));
+		json_array_append_new(
+			cells, json_pack("{s:s,s:s?,s:o,s:o,s:o}", "cell", r->cell, "metric",
+				       r->metric, "block_sd", number(r->block_sd), "visible",
+				       number(r->visible), "blocks", blocks));
+	}
+	return json_pack("{s:s,s:o,s:o}", "run", p->run, "effects", effects, "cells", cells);
+}

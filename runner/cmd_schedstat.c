@@ -39,7 +39,7 @@ static void captures_clear(struct captures *c)
 static void print_json(const struct schedstat_delta *d, bool by_cpu)
 {
 	json_t *o = schedstat_to_json(d), *cpus = json_array();
-	struct schedstat_share shares[SCHEDSTAT_VCPU_EVENTS];
+	struct schedstat_share shares[SCHEDSTAT_VCPU_SHARES];
 
 	for (size_t i = 0; by_cpu && i < d->ncpus; i++) {
 		json_t *cpu = json_pack("{s:i}", "cpu", d->cpus[i].cpu);
@@ -50,7 +50,7 @@ static void print_json(const struct schedstat_delta *d, bool by_cpu)
 	if (by_cpu)
 		json_object_set(o, "by_cpu", cpus);
 	if (!schedstat_shares(d, shares))
-		for (size_t i = 0; i < SCHEDSTAT_VCPU_EVENTS; i++)
+		for (size_t i = 0; i < SCHEDSTAT_VCPU_SHARES; i++)
 			json_object_set_new(o, shares[i].metric, json_real(shares[i].share));
 	json_dumpf(o, stdout, JSON_INDENT(2));
 	putchar('\n');
@@ -70,13 +70,13 @@ static void print_list(const char *what, const unsigned *cpus, size_t n)
 
 static void print_shares(const struct schedstat_delta *d)
 {
-	struct schedstat_share shares[SCHEDSTAT_VCPU_EVENTS];
+	struct schedstat_share shares[SCHEDSTAT_VCPU_SHARES];
 	double sum = 0;
 
 	if (schedstat_shares(d, shares))
 		return;
 	printf("\nvirtual CPU ids, share of all events\n");
-	for (size_t i = 0; i < SCHEDSTAT_VCPU_EVENTS; i++) {
+	for (size_t i = 0; i < SCHEDSTAT_VCPU_SHARES; i++) {
 		if (i < SCHEDSTAT_VCPU_NO_ATOMIC)
 			sum += shares[i].share;
 		printf("  %-34s %10.3f %%\n", shares[i].counter, 100 * shares[i].share);

@@ -28,6 +28,10 @@
 	{                                                               \
 		name, unit, title, BETTER_NONE, SCALE_DIFFERENCE, false \
 	}
+#define LOAD(name, unit, title)                                         \
+	{                                                               \
+		name, unit, title, BETTER_LESS, SCALE_DIFFERENCE, false \
+	}
 #define PATCHED_ONLY(name, unit, title)                                   \
 	{                                                                 \
 		name, unit, title, BETTER_NONE, SCALE_PATCHED_ONLY, false \
@@ -62,7 +66,8 @@ static const struct metric table[] = {
 	NEUTRAL("cycles_per_op", "1/op", "cycles an operation"),
 	{"fairness", "share", "slowest worker's share of the fastest's work", BETTER_MORE,
 		SCALE_DIFFERENCE, false},
-	PATCHED_ONLY("vcpu_no_atomic_share", "share", "vcpu id: kept or passed on without an atomic operation"),
+	PATCHED_ONLY("vcpu_no_atomic_share", "share",
+		"vcpu id: kept or passed on without an atomic operation"),
 	PATCHED_ONLY("vcpu_single_thread_share", "share", "vcpu id: single-threaded"),
 	PATCHED_ONLY("vcpu_thread_transfer_share", "share", "vcpu id: passed between threads"),
 	PATCHED_ONLY("vcpu_cache_hit_share", "share", "vcpu id: runqueue cache hit"),
@@ -71,6 +76,22 @@ static const struct metric table[] = {
 	PATCHED_ONLY("vcpu_allocate_share", "share", "vcpu id: allocation"),
 	PATCHED_ONLY("vcpu_release_mm_share", "share", "vcpu id: given up with the mm"),
 	PATCHED_ONLY("vcpu_migrate_share", "share", "vcpu id: given up at a migration"),
+	PATCHED_ONLY(
+		"vcpu_allocate_node_reuse_share", "share", "vcpu id: allocated, one of the node's"),
+	PATCHED_ONLY(
+		"vcpu_allocate_node_new_share", "share", "vcpu id: allocated, no node's before"),
+	PATCHED_ONLY("vcpu_allocate_node_rebalance_share", "share",
+		"vcpu id: allocated, from a node with more ids than CPUs"),
+	PATCHED_ONLY("vcpu_allocate_node_steal_share", "share",
+		"vcpu id: allocated, taken away from a node"),
+	LOAD("ids_seen", "ids", "ids whose free list was used"),
+	LOAD("id_max", "ids", "greatest id used"),
+	LOAD("cached_bytes", "bytes", "memory that lies free in lists"),
+	LOAD("arena_bytes", "bytes", "memory taken for objects"),
+	LOAD("uniqueness_violations", "times", "one id with two threads at once"),
+	LOAD("node_violations", "times", "an id on a second node"),
+	COUNT("restarts_per_op", "restartable sequences begun again an operation"),
+	TIME("busy_ns_per_op", "time that the CPU was not idle an operation"),
 };
 
 /* Unit -> the smallest difference that means anything; see metric_floor(). */

@@ -30,12 +30,12 @@ static const struct {
  * operation. */
 static void set_shares(const struct schedstat_delta *d, struct sample *s)
 {
-	struct schedstat_share shares[SCHEDSTAT_VCPU_EVENTS];
+	struct schedstat_share shares[SCHEDSTAT_VCPU_SHARES];
 	double free_of_atomics = 0;
 
 	if (schedstat_shares(d, shares))
 		return;
-	for (size_t i = 0; i < SCHEDSTAT_VCPU_EVENTS; i++) {
+	for (size_t i = 0; i < SCHEDSTAT_VCPU_SHARES; i++) {
 		sample_set_metric(s, shares[i].metric, shares[i].share);
 		if (i < SCHEDSTAT_VCPU_NO_ATOMIC)
 			free_of_atomics += shares[i].share;

@@ -70,6 +70,26 @@ static int take_column(struct published *p, const struct line *l, struct error *
 	return parse_selector(l->fields[2], &c->select, err);
 }
 
+static int take_decimals(struct published *p, const struct line *l, struct error *err)
+{
+	const char *text = l->fields[1];
+
+	if (strlen(text) != 1 || *text < '0' || *text > '9')
+		return error_set(err, KAB_USAGE, "decimals '%s': expected 0 to 9", text);
+	p->decimals = *text - '0';
+	return 0;
+}
+
+static int take_variant(struct published *p, const struct line *l, struct error *err)
+{
+	struct published_column *v;
+
+	p->variants = xrealloc_array(p->variants, p->nvariants + 1, sizeof(*p->variants));
+	v = &p->variants[p->nvariants++];
+	*v = (struct published_column){.name = xstrdup(l->fields[1])};
+	return parse_selector(l->fields[2], &v->select, err);
+}
+
 static int take_row(struct published *p, const struct line *l, struct error *err)
 {
 	struct published_row *row;
@@ -136,6 +156,8 @@ static const struct {
 	{"machine", 2, 2, take_machine},
 	{"note", 2, 2, take_note},
 	{"shape", 4, 4, take_shape},
+	{"decimals", 2, 2, take_decimals},
+	{"variant", 3, 3, take_variant},
 	{"select", 2, 2, take_select},
 	{"column", 3, 3, take_column},
 	{"row", 4, MOST_FIELDS, take_row},
@@ -161,7 +183,8 @@ static int take_line(struct published *p, char *text, struct error *err)
 		return kinds[i].take(p, &l, err);
 	}
 	return error_set(err, KAB_USAGE,
-		"'%s': expected title, source, machine, note, shape, select, column or row",
+		"'%s': expected title, source, machine, note, shape, decimals, variant, select, "
+		"column or row",
 		l.fields[0]);
 }
 
@@ -178,6 +201,9 @@ static int check(const char *path, const struct published *p, struct error *err)
 			return error_set(err, KAB_USAGE,
 				"%s: row '%s': a shape needs rows named by numbers above 0", path,
 				p->rows[i].name);
+	if (p->shape_metric && p->nvariants)
+		return error_set(
+			err, KAB_USAGE, "%s: a shape and variants: expected one of them", path);
 	return 0;
 }
 
@@ -187,7 +213,7 @@ int published_parse(const char *path, const char *text, struct published *p, str
 	char *rest = copy;
 	unsigned number = 0;
 
-	*p = (struct published){0};
+	*p = (struct published){.decimals = -1};
 	for (char *l; (l = strsep(&rest, "\n"));) {
 		number++;
 		if (!*l || *l == '#')
@@ -217,7 +243,12 @@ void published_clear(struct published *p)
 		free(p->rows[i].v);
 		params_free(&p->rows[i].select.words);
 	}
+	for (size_t i = 0; i < p->nvariants; i++) {
+		free(p->variants[i].name);
+		params_free(&p->variants[i].select.words);
+	}
 	params_free(&p->select.words);
+	free(p->variants);
 	free(p->notes);
 	free(p->columns);
 	free(p->rows);
@@ -364,6 +395,18 @@ static bool listed(const struct published_list *list, const char *series)
 	return false;
 }
 
+/* The table as it is under one of its variants. */
+static void choose_variant(struct published *p, size_t i)
+{
+	const struct published_column *v = &p->variants[i];
+	char *title = xasprintf("%s: %s", p->title, v->name);
+
+	free(p->title);
+	p->title = title;
+	for (size_t k = 0; k < v->select.words.n; k++)
+		params_set(&p->select.words, v->select.words.v[k].key, v->select.words.v[k].value);
+}
+
 /* The table of @series, a name or a folder, if it has one. */
 static int add_table(const char *series, const struct store *run, const struct plan *plan,
 	struct published_list *list, struct error *err)
@@ -373,17 +416,25 @@ static int add_table(const char *series, const struct store *run, const struct p
 			? xasprintf("%s/published.tsv", series)
 			: xasprintf("%s/kernel-patch/series/%s/published.tsv", kab_home(), series);
 	__free_char char *text = NULL;
-	struct published p;
+	size_t variants = 1;
 
 	if (listed(list, series) || access(path, F_OK))
 		return 0;
 	text = file_read(path, NULL, err);
-	if (!text || published_parse(path, text, &p, err))
-		return -1;
-	p.series = xstrdup(series);
-	published_fill(&p, run, plan);
-	list->v = xrealloc_array(list->v, list->n + 1, sizeof(*list->v));
-	list->v[list->n++] = p;
+	for (size_t i = 0; i < variants; i++) {
+		struct published p;
+
+		if (!text || published_parse(path, text, &p, err))
+			return -1;
+		if (p.nvariants) {
+			choose_variant(&p, i);
+			variants = p.nvariants;
+		}
+		p.series = xstrdup(series);
+		published_fill(&p, run, plan);
+		list->v = xrealloc_array(list->v, list->n + 1, sizeof(*list->v));
+		list->v[list->n++] = p;
+	}
 	return 0;
 }
 

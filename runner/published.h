@@ -8,6 +8,8 @@
  *   source   where it was published
  *   machine  what it was measured on
  *   note     what to know when comparing; may repeat
+ *   decimals how many there are in the values of the table, in theirs and in ours
+ *   variant  name, selector: the table stands there once for each variant, under its selector
  *   shape    x title, y title, metric: draw the columns of this metric over the rows (whose
  *            names are numbers), each as a multiple of its first row
  *   select   selector that holds for the whole table
@@ -56,7 +58,10 @@ struct published {
 	char **notes;
 	size_t nnotes;
 	char *x_title, *y_title, *shape_metric; /* NULL: no shape */
+	int decimals;				/* -1: as each value needs */
 	struct selector select;
+	struct published_column *variants; /* none: the table stands there once */
+	size_t nvariants;
 	struct published_column *columns;
 	size_t ncolumns;
 	struct published_row *rows;

@@ -17,14 +17,14 @@ static void add_field(struct buf *b, const char *class, const char *text)
 /* ---- published tables --------------------------------------------------------------------------
  */
 
-static void add_number(struct buf *b, double v)
+static void add_theirs(struct buf *b, const struct published *t, double v)
 {
 	char text[TEXT_NUMBER];
 
-	buf_addf(b, "<td class=\"n\">%s</td>", text_value(text, v, "", false));
+	buf_addf(b, "<td class=\"n\">%s</td>", text_decimals(text, v, t->decimals));
 }
 
-static void add_ours(struct buf *b, const struct published_value *v)
+static void add_ours(struct buf *b, const struct published *t, const struct published_value *v)
 {
 	char text[TEXT_NUMBER], lo[TEXT_NUMBER], hi[TEXT_NUMBER];
 
@@ -35,8 +35,8 @@ static void add_ours(struct buf *b, const struct published_value *v)
 	buf_addstr(b, "<td class=\"n\" title=\"");
 	text_add_html(b, v->cell);
 	buf_addf(b, "\"><b>%s</b>%s<br><span class=\"soft\">[%s, %s]</span></td>",
-		text_value(text, v->ours, "", false), v->candidates > 1 ? "*" : "",
-		text_value(lo, v->lo, "", false), text_value(hi, v->hi, "", false));
+		text_decimals(text, v->ours, t->decimals), v->candidates > 1 ? "*" : "",
+		text_decimals(lo, v->lo, t->decimals), text_decimals(hi, v->hi, t->decimals));
 }
 
 static void add_published_head(struct buf *b, const struct published *t)
@@ -59,8 +59,8 @@ static void add_published_table(struct buf *b, const struct published *t)
 		buf_addstr(b, "<tr>");
 		add_field(b, "", t->rows[i].name);
 		for (size_t k = 0; k < t->ncolumns; k++) {
-			add_number(b, t->rows[i].v[k].theirs);
-			add_ours(b, &t->rows[i].v[k]);
+			add_theirs(b, t, t->rows[i].v[k].theirs);
+			add_ours(b, t, &t->rows[i].v[k]);
 			ambiguous += t->rows[i].v[k].candidates > 1;
 		}
 		buf_addstr(b, "</tr>\n");
@@ -238,8 +238,9 @@ void html_environment(struct buf *b, const struct report *r)
 
 static void add_bad_sample(struct buf *b, const struct sample *s)
 {
-	__free_char char *console = s->life ? xasprintf("boots/%u/life%u/console.log", s->boot, s->life)
-					    : xasprintf("boots/%u/console.log", s->boot);
+	__free_char char *console =
+		s->life ? xasprintf("boots/%u/life%u/console.log", s->boot, s->life)
+			: xasprintf("boots/%u/console.log", s->boot);
 
 	buf_addstr(b, "<tr>");
 	add_field(b, "", s->cell);

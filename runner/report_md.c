@@ -126,8 +126,8 @@ static void add_published(struct buf *b, const struct published *t)
 			const struct published_value *v = &t->rows[i].v[k];
 			const char *star = isfinite(v->ours) ? "**" : "";
 
-			buf_addf(b, " %s |", text_value(text, v->theirs, "", false));
-			buf_addf(b, " %s%s%s |", star, text_value(text, v->ours, "", false), star);
+			buf_addf(b, " %s |", text_decimals(text, v->theirs, t->decimals));
+			buf_addf(b, " %s%s%s |", star, text_decimals(text, v->ours, t->decimals), star);
 		}
 	}
 	buf_addstr(b, "\n\n");

@@ -319,6 +319,14 @@ const char *text_value(char out[TEXT_NUMBER], double v, const char *unit, bool n
 	return out;
 }
 
+const char *text_decimals(char out[TEXT_NUMBER], double v, int decimals)
+{
+	if (decimals < 0 || !isfinite(v))
+		return text_value(out, v, "", false);
+	snprintf(out, TEXT_NUMBER, "%.*f", decimals, v);
+	return out;
+}
+
 bool row_tested(const struct row *r)
 {
 	return r->verdict != VERDICT_SHOWN && r->verdict != VERDICT_SKIPPED &&

@@ -42,6 +42,8 @@ void text_add_command(struct buf *b, char *const *words, size_t n, unsigned inde
 /* "185.4 k", "3.00", "12.1 us": @v in @unit; the unit itself follows only where @named. ASCII.
  * Returns @out. */
 const char *text_value(char out[TEXT_NUMBER], double v, const char *unit, bool named);
+/* @v, bare, with that many decimals; below 0: as many as it needs. Returns @out. */
+const char *text_decimals(char out[TEXT_NUMBER], double v, int decimals);
 /*
  * An effect: of a ratio the change in percent ("+3.1 %"), or "12.4 x" where it is far from 1; of a
  * difference its value with a sign. @v is e->effect, e->lo or e->hi.

@@ -82,10 +82,12 @@ const char *schedstat_domain_column(const struct schedstat_format *f, size_t i);
 uint64_t schedstat_sum(const struct schedstat_delta *d, const char *name);
 
 /*
- * The eight ways in which a task gets, keeps and loses a virtual CPU id. Shares are of their sum;
- * the first SCHEDSTAT_VCPU_NO_ATOMIC of them cost no atomic operation.
+ * The eight ways in which a task gets, keeps and loses a virtual CPU id, and after them four that
+ * tell where those which were allocated came from. All shares are of the sum of the eight; the first
+ * SCHEDSTAT_VCPU_NO_ATOMIC of them cost no atomic operation.
  */
 #define SCHEDSTAT_VCPU_EVENTS 8
+#define SCHEDSTAT_VCPU_SHARES 12
 #define SCHEDSTAT_VCPU_NO_ATOMIC 3
 struct schedstat_share {
 	const char *counter; /* "nr_vcpu_cache_hit" */
@@ -94,7 +96,7 @@ struct schedstat_share {
 };
 /* 0; -1 when the captures have no such counters or none of them moved. */
 int schedstat_shares(
-	const struct schedstat_delta *d, struct schedstat_share out[SCHEDSTAT_VCPU_EVENTS]);
+	const struct schedstat_delta *d, struct schedstat_share out[SCHEDSTAT_VCPU_SHARES]);
 
 /*
  * True when the counters that need "schedstats=enable" on the kernel's command line stood still

@@ -169,9 +169,9 @@ bool schedstat_is_off(const struct schedstat_delta *d)
 }
 
 int schedstat_shares(
-	const struct schedstat_delta *d, struct schedstat_share out[SCHEDSTAT_VCPU_EVENTS])
+	const struct schedstat_delta *d, struct schedstat_share out[SCHEDSTAT_VCPU_SHARES])
 {
-	static const struct schedstat_share events[SCHEDSTAT_VCPU_EVENTS] = {
+	static const struct schedstat_share events[SCHEDSTAT_VCPU_SHARES] = {
 		{"nr_vcpu_single_thread", "vcpu_single_thread_share", 0},
 		{"nr_vcpu_thread_transfer", "vcpu_thread_transfer_share", 0},
 		{"nr_vcpu_cache_hit", "vcpu_cache_hit_share", 0},
@@ -180,6 +180,10 @@ int schedstat_shares(
 		{"nr_vcpu_allocate", "vcpu_allocate_share", 0},
 		{"nr_vcpu_remove_release_mm", "vcpu_release_mm_share", 0},
 		{"nr_vcpu_remove_migrate", "vcpu_migrate_share", 0},
+		{"nr_vcpu_allocate_node_reuse", "vcpu_allocate_node_reuse_share", 0},
+		{"nr_vcpu_allocate_node_new", "vcpu_allocate_node_new_share", 0},
+		{"nr_vcpu_allocate_node_rebalance", "vcpu_allocate_node_rebalance_share", 0},
+		{"nr_vcpu_allocate_node_steal", "vcpu_allocate_node_steal_share", 0},
 	};
 	double sum = 0;
 
@@ -188,7 +192,7 @@ int schedstat_shares(
 		sum += schedstat_sum(d, events[i].counter);
 	if (sum <= 0)
 		return -1;
-	for (size_t i = 0; i < SCHEDSTAT_VCPU_EVENTS; i++)
+	for (size_t i = 0; i < SCHEDSTAT_VCPU_SHARES; i++)
 		out[i].share = schedstat_sum(d, events[i].counter) / sum;
 	return 0;
 }

@@ -52,6 +52,8 @@ static void test_parse(void **state)
 	parse(table, &p);
 	assert_string_equal(p.title, "Rates");
 	assert_string_equal(p.machine, "40 cores");
+	assert_int_equal(p.decimals, -1);
+	assert_int_equal(p.nvariants, 0);
 	assert_int_equal(p.nnotes, 2);
 	assert_string_equal(p.shape_metric, "ops_per_s");
 	assert_int_equal(p.ncolumns, 2);
@@ -81,6 +83,13 @@ static void test_mistakes_are_named(void **state)
 		{"title\ta\n", "p.tsv: expected a title, a source, columns and rows"},
 		{"title\ta\nsource\tb\nshape\tx\ty\tm\ncolumn\ta\tx=1\nrow\tone\ty=1\t3\n",
 			"p.tsv: row 'one': a shape needs rows named by numbers above 0"},
+		{"decimals\t10\n", "p.tsv:1: decimals '10': expected 0 to 9"},
+		{"decimals\t-\n", "p.tsv:1: decimals '-': expected 0 to 9"},
+		{"variant\ta\n", "p.tsv:1: 'variant' with 1 fields"},
+		{"variant\ta\tcpus\n", "p.tsv:1: 'cpus' in a selector: expected KEY=VALUE"},
+		{"title\ta\nsource\tb\nshape\tx\ty\tm\nvariant\tv\tcpus=1\n"
+		 "column\ta\tx=1\nrow\t1\ty=1\t3\n",
+			"p.tsv: a shape and variants: expected one of them"},
 	};
 
 	(void)state;

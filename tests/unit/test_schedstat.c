@@ -276,8 +276,8 @@ static void test_domains_built_anew(void **state)
 /* 100 events in the eight categories; the sub-counts of allocations are in no denominator. */
 static void test_vcpu_shares(void **state)
 {
-	static const double expected[] = {0.40, 0.25, 0.20, 0.05, 0.04, 0.03, 0.02, 0.01};
-	struct schedstat_share shares[SCHEDSTAT_VCPU_EVENTS];
+	static const double expected[] = {0.40, 0.25, 0.20, 0.05, 0.04, 0.03, 0.02, 0.01, 5, 6, 7, 8};
+	struct schedstat_share shares[SCHEDSTAT_VCPU_SHARES];
 	struct error err;
 	struct pair p;
 
@@ -292,7 +292,7 @@ static void test_vcpu_shares(void **state)
 		0);
 	assert_int_equal(p.d.ncolumns, 21);
 	assert_int_equal(schedstat_shares(&p.d, shares), 0);
-	for (size_t i = 0; i < SCHEDSTAT_VCPU_EVENTS; i++)
+	for (size_t i = 0; i < SCHEDSTAT_VCPU_SHARES; i++)
 		assert_true(fabs(shares[i].share - expected[i]) < 1e-12);
 	assert_string_equal(shares[0].metric, "vcpu_single_thread_share");
 	assert_string_equal(shares[7].counter, "nr_vcpu_remove_migrate");

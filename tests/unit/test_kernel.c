@@ -4,6 +4,7 @@
  * Makefile has the targets that a build calls: unpacking, patch(1), make, locks and the cache are
  * the real ones, and each test has a cache of its own.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -631,6 +633,8 @@ static pid_t build_in_child(void)
 		struct arm a = slow_arm();
 		struct kernel k;
 
+		/* What waits for a file must not outlive the test that would make it. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(kernel_build(&a, &k, NULL, NULL, NULL) ? 1 : 0);
 	}
 	return pid;
@@ -646,6 +650,26 @@ static void wait_for_file(const char *name)
 		usleep(50000);
 	}
 	fail_msg("%s did not appear", path);
+}
+
+/* The shell of slow_arm()'s build, as long as it waits. */
+static bool is_waiting(void)
+{
+	__free_char char *words = xasprintf("%s/go.count", fx->dir);
+	struct strings pids = folder_names("/proc", "");
+	bool found = false;
+
+	for (size_t i = 0; i < pids.n && !found; i++) {
+		__free_char char *path = xasprintf("/proc/%s/cmdline", pids.v[i]);
+		__free_char char *text = NULL;
+		size_t len;
+
+		if (isdigit((unsigned char)pids.v[i][0]))
+			text = file_read(path, &len, NULL);
+		found = text && memmem(text, len, words, strlen(words));
+	}
+	strings_clear(&pids);
+	return found;
 }
 
 static int status_of(pid_t pid)
@@ -691,8 +715,12 @@ static void test_killed_build_leaves_nothing_that_confuses(void **state)
 	(void)state;
 	wait_for_file("go.count");
 	assert_int_equal(entries("build"), 1);
+	assert_true(is_waiting());
 	kill(child, SIGKILL);
 	assert_true(WIFSIGNALED(status_of(child)));
+	for (int i = 0; i < 100 && is_waiting(); i++)
+		usleep(50000);
+	assert_false(is_waiting());
 	assert_int_equal(kernel_resolve(&a, &k, NULL), 0);
 	assert_false(k.built);
 	kernel_clear(&k);

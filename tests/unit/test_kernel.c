@@ -655,7 +655,7 @@ static void wait_for_file(const char *name)
 /* The shell of slow_arm()'s build, as long as it waits. */
 static bool is_waiting(void)
 {
-	__free_char char *words = xasprintf("%s/go.count", fx->dir);
+	__free_char char *words = xasprintf("%s/go", fx->dir);
 	struct strings pids = folder_names("/proc", "");
 	bool found = false;
 

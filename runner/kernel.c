@@ -132,6 +132,20 @@ static char *entry_file(const struct kernel *k, const char *name)
 	return NULL;
 }
 
+/*
+ * Equal content may have had other names when it was built, from somebody else's folder for
+ * instance: what is told of a kernel goes by the names of the arm that asks.
+ */
+static void keep_names(json_t *meta, const json_t *asked)
+{
+	static const char *const named[] = {"series", "mutation", "patches", "fragments"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(named); i++)
+		json_object_set(meta, named[i], json_object_get(asked, named[i]));
+	json_object_set(json_object_get(meta, "base"), "name",
+		json_object_get(json_object_get(asked, "base"), "name"));
+}
+
 /* Fills in @k from its entry; false if there is none, or not a whole one. */
 static bool load_entry(struct kernel *k)
 {
@@ -146,6 +160,7 @@ static bool load_entry(struct kernel *k)
 		json_decref(meta);
 		return false;
 	}
+	keep_names(meta, k->meta);
 	json_decref(k->meta);
 	k->meta = meta;
 	if (version) {

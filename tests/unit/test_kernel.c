@@ -753,6 +753,31 @@ static void test_sweep_spares_the_living(void **state)
 	arm_clear(&a);
 }
 
+/* The same patches in another folder are the same kernel, which each arm knows by its own name. */
+static void test_cached_kernel_has_the_names_of_who_asks(void **state)
+{
+	__free_char char *folder = xasprintf("%s/mine", fx->dir);
+	struct arm mine = arm_of(folder, 0), good = arm_of("good", 0);
+	const json_t *patch;
+	struct kernel k;
+
+	(void)state;
+	shell("cp -r " DATA "/home/kernel-patch/series/good %s", folder);
+	build_or_fail(&mine, &k);
+	kernel_clear(&k);
+	build_or_fail(&good, &k);
+	assert_int_equal(entries("kernels"), 1);
+	patch = json_array_get(json_object_get(k.meta, "patches"), 0);
+	assert_string_equal(json_string_value(json_object_get(patch, "origin")), "good");
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(k.meta, "series"), 0)), "good");
+	/* What only a build tells is still there. */
+	assert_non_null(json_object_get(k.meta, "image_sha256"));
+	kernel_clear(&k);
+	arm_clear(&mine);
+	arm_clear(&good);
+}
+
 static void test_damaged_entry_is_built_again(void **state)
 {
 	struct arm a = arm_of(NULL, 0);
@@ -944,6 +969,7 @@ int main(void)
 		TEST(test_two_that_want_one_kernel_build_it_once),
 		TEST(test_killed_build_leaves_nothing_that_confuses),
 		TEST(test_sweep_spares_the_living),
+		TEST(test_cached_kernel_has_the_names_of_who_asks),
 		TEST(test_damaged_entry_is_built_again),
 		TEST(test_kernel_in_use_is_locked),
 		TEST(test_lack_of_space_is_told_before),

@@ -114,16 +114,29 @@ static void set_time(json_t *run, const char *key)
 		run, ns_key, json_integer((json_int_t)now.tv_sec * 1000000000 + now.tv_nsec));
 }
 
-/* A matrix of kab's own goes by its place in kab, as a run may be read on another machine. */
+/* What follows folder @dir (any, as realpath() takes it) in @path; NULL: it does not lie there. */
+static const char *below(const char *dir, const char *path)
+{
+	__free_char char *real = realpath(dir, NULL);
+	size_t len = real ? strlen(real) : 0;
+
+	return len && !strncmp(path, real, len) && path[len] == '/' ? path + len + 1 : NULL;
+}
+
+/*
+ * A run may be read on another machine, so no path of this one goes into it: a matrix goes by its
+ * place in kab, by that in the folder that kab was started in, or by its name.
+ */
 static json_t *matrix_record(const struct matrix *m)
 {
 	__free_char char *path = realpath(m->path, NULL);
-	__free_char char *home = realpath(kab_home(), NULL);
-	size_t len = home ? strlen(home) : 0;
-	const char *name = path ? path : m->path;
+	const char *full = path ? path : m->path, *slash = strrchr(full, '/');
+	const char *name = below(kab_home(), full);
 
-	if (path && len && !strncmp(path, home, len) && path[len] == '/')
-		name = path + len + 1;
+	if (!name)
+		name = below(".", full);
+	if (!name)
+		name = slash ? slash + 1 : full;
 	return json_pack("{s:s,s:s,s:o}", "path", name, "text", m->text, "json", matrix_to_json(m));
 }
 

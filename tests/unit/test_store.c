@@ -158,6 +158,43 @@ static void test_append_after_torn_line(void **state)
 	sample_clear(&smp);
 }
 
+/* What run.json says of a matrix that lies at @path. */
+static void expect_recorded(struct run_fixture *f, const char *path, const char *recorded)
+{
+	struct matrix *m = f->matrix;
+	const json_t *record;
+	struct error err = {};
+	struct store *s;
+
+	free(m->path);
+	m->path = xstrdup(path);
+	s = store_create(f->results, f->plan, NULL, NULL, NULL, &err);
+	if (!s)
+		fail_msg("%s", err.text);
+	record = json_object_get(store_run(s), "matrix");
+	assert_string_equal(json_string_value(json_object_get(record, "path")), recorded);
+	store_close(s);
+}
+
+static void test_no_folder_of_this_machine_is_recorded(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *here = realpath(".", NULL);
+	__free_char char *folder = xasprintf("%s/mine", f->results);
+	__free_char char *file = xasprintf("%s/m.yaml", folder);
+	__free_char char *own = xasprintf("%s/matrix/quick.yaml", kab_home());
+
+	assert_int_equal(dir_make(folder, NULL), 0);
+	fixture_write(folder, "m.yaml", "");
+	expect_recorded(f, own, "matrix/quick.yaml");
+	expect_recorded(f, file, "m.yaml");
+	expect_recorded(f, "/no/such/file.yaml", "file.yaml");
+	assert_int_equal(chdir(f->results), 0);
+	expect_recorded(f, file, "mine/m.yaml");
+	expect_recorded(f, "mine/m.yaml", "mine/m.yaml");
+	assert_int_equal(chdir(here), 0);
+}
+
 static void test_same_id_counts_once(void **state)
 {
 	struct run_fixture *f = *state;
@@ -468,6 +505,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_torn_last_line_is_cut_and_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_append_after_torn_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_no_folder_of_this_machine_is_recorded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_same_id_counts_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_line_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_second_writer_is_kept_out, setup, teardown),

@@ -48,6 +48,8 @@ static int whole_number(
 	struct schema *s, yaml_node_t *node, const struct schema_key *key, uint64_t *out)
 {
 	const char *text = schema_text(s, node, "a whole number");
+	/* As a double 2^64 - 1 is 2^64. */
+	uint64_t max = key->max && key->max < 0x1p64 ? (uint64_t)key->max : UINT64_MAX;
 	unsigned long long v;
 
 	if (!text)
@@ -56,9 +58,9 @@ static int whole_number(
 		return schema_error(s, node, "expected a whole number, found '%.50s'", text);
 	errno = 0;
 	v = strtoull(text, NULL, 10);
-	if (errno || (key->max && (v < key->min || v > key->max)))
-		return schema_error(s, node, "%.50s is out of range; expected %.0f to %.0f", text,
-			key->min, key->max ? key->max : (double)UINT64_MAX);
+	if (errno || (key->max && v < key->min) || v > max)
+		return schema_error(s, node, "%.50s is out of range; expected %.0f to %" PRIu64,
+			text, key->min, max);
 	*out = v;
 	return 0;
 }
@@ -130,8 +132,10 @@ static int quantity(struct schema *s, yaml_node_t *node, const struct schema_key
 
 	if (!text)
 		return -1;
-	/* strtod() alone would take "nan", hexadecimal and a leading sign or blank. */
-	v = strspn(text, "0123456789.") ? strtod(text, &end) : NAN;
+	/* strtod() alone would take "nan", hexadecimal, an exponent and a leading sign or blank. */
+	v = strtod(text, &end);
+	if (end == text || end != text + strspn(text, "0123456789."))
+		v = NAN;
 	for (size_t i = 0; !isnan(v) && i < nunits; i++) {
 		if (strcmp(end, units[i].suffix))
 			continue;

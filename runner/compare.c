@@ -37,14 +37,11 @@ const char *comparison_keep(struct comparison *c, const char *text)
 void comparison_warn(struct comparison *c, const char *fmt, ...)
 {
 	va_list ap;
-	char *text;
 
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
-	va_end(ap);
 	c->warnings = xrealloc_array(c->warnings, c->nwarnings + 1, sizeof(*c->warnings));
-	c->warnings[c->nwarnings++] = text;
+	va_start(ap, fmt);
+	c->warnings[c->nwarnings++] = xvasprintf(fmt, ap);
+	va_end(ap);
 }
 
 void comparison_free(struct comparison *c)

@@ -44,8 +44,7 @@ fail(struct job_result *res, enum sample_status status, const char *fmt, ...)
 	if (res->status != SAMPLE_OK)
 		return;
 	va_start(ap, fmt);
-	if (vasprintf(&res->reason, fmt, ap) < 0)
-		abort();
+	res->reason = xvasprintf(fmt, ap);
 	va_end(ap);
 	res->status = status;
 }

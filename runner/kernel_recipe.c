@@ -23,13 +23,10 @@ void strings_add(struct strings *s, char *owned)
 void strings_addf(struct strings *s, const char *fmt, ...)
 {
 	va_list ap;
-	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	strings_add(s, xvasprintf(fmt, ap));
 	va_end(ap);
-	strings_add(s, text);
 }
 
 char *strings_join(const struct strings *s)

@@ -51,10 +51,9 @@ static void __attribute__((format(printf, 2, 3))) add(struct argv *a, const char
 
 	a->v = xrealloc_array(a->v, a->n + 2, sizeof(*a->v));
 	va_start(ap, fmt);
-	if (vasprintf(&a->v[a->n], fmt, ap) < 0)
-		abort();
+	a->v[a->n++] = xvasprintf(fmt, ap);
 	va_end(ap);
-	a->v[++a->n] = NULL;
+	a->v[a->n] = NULL;
 }
 
 static void add_words(struct argv *a, const char *const *words, size_t n)

@@ -3,6 +3,7 @@
 #ifndef KAB_UTIL_H
 #define KAB_UTIL_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@ void *xrealloc_array(void *p, size_t n, size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *xvasprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 
 /* Cleanup attribute idiom: __free_char char *p = ...; __close_fd int fd = ...; */
 void free_charp(char **p);

@@ -14,7 +14,7 @@
  */
 static const struct {
 	const char *key, *title;
-	bool within_arm_only; /* arms may differ in it, one arm's boots may not */
+	bool within_arm_only; /* arms may differ in it without a word, one arm's boots may not */
 } conditions[] = {
 	{"accelerator", "accelerator", false},
 	{"cpus", "number of CPUs", false},
@@ -29,7 +29,7 @@ static const struct {
 	{"qemu_version", "QEMU", false},
 	{"share", "shared folder", false},
 	{"kernel_release", "kernel release", true},
-	{"cmdline", "kernel command line", true},
+	{"cmdline", "kernel command line", false},
 };
 
 /* The member @key of the object @o, made if it is not there. Borrowed. */
@@ -181,31 +181,109 @@ static size_t condition_of(const char *key)
 	return i;
 }
 
-static void judge(
-	struct comparison *c, const char *key, const char *machine, json_t *arms, bool machines)
+static bool all_have(json_t *arms, const char *word)
+{
+	const char *arm;
+	json_t *values;
+
+	json_object_foreach (arms, arm, values) {
+		const char *text = json_string_value(json_array_get(values, 0));
+		__free_char char *padded = xasprintf(" %s ", text ? text : "");
+		__free_char char *wanted = xasprintf(" %s ", word);
+
+		if (!strstr(padded, wanted))
+			return false;
+	}
+	return true;
+}
+
+/* Leaves each arm's command line, one a piece, the words that some other one lacks. */
+static void strip_common_words(json_t *arms)
+{
+	json_t *stripped = json_object();
+	const char *arm;
+	json_t *values;
+
+	json_object_foreach (arms, arm, values) {
+		const char *line = json_string_value(json_array_get(values, 0));
+		__free_char char *text = xstrdup(line ? line : "");
+		struct buf own = {};
+		char *save = NULL;
+
+		for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save))
+			if (!all_have(arms, w))
+				buf_addf(&own, "%s%s", own.len ? " " : "", w);
+		json_object_set_new(
+			stripped, arm, json_pack("[s]", own.len ? own.data : "nothing more"));
+		buf_free(&own);
+	}
+	json_object_update(arms, stripped);
+	json_decref(stripped);
+}
+
+static void judge(struct comparison *c, const char *key, const char *machine, json_t *arms,
+	bool machines, bool asked)
 {
 	size_t i = condition_of(key);
 	const char *detail = strchr(key, ' ');
 	__free_char char *values = NULL;
 	bool within = varies_within(arms);
 
+	/* What all have is no news. */
+	if (!within && !strcmp(conditions[i].key, "cmdline"))
+		strip_common_words(arms);
 	if (!within && (conditions[i].within_arm_only || !differs_between(arms)))
 		return;
 	values = list_values(arms);
 	comparison_warn(c, "%s%s %s%s%s%s: %s.", conditions[i].title, detail ? detail : "",
 		within ? "changed from boot to boot" : "differs between arms",
 		machines ? " on machine " : "", machines ? machine : "",
-		within ? "" : ", which nobody asked for", values);
+		within	? ""
+		: asked ? ", with the command lines that the matrix asks for"
+			: ", which nobody asked for",
+		values);
 }
 
-static void warn_of_differences(struct comparison *c, json_t *facts)
+/* Some arm has a command line of its own: then other conditions may differ for that reason. */
+static bool asks_for_command_lines(const struct store *run)
+{
+	const struct matrix *m = store_matrix(run);
+
+	for (size_t i = 0; i < m->narms; i++)
+		if (m->arms[i].cmdline && *m->arms[i].cmdline)
+			return true;
+	return false;
+}
+
+/* Values that no boot should have, whether or not all have them. */
+static void warn_of_unsteady(struct comparison *c, json_t *facts)
+{
+	const char *key, *machine, *arm, *why, *told = NULL;
+	json_t *machines, *arms, *values;
+
+	json_object_foreach (facts, key, machines) {
+		json_object_foreach (machines, machine, arms) {
+			json_object_foreach (arms, arm, values) {
+				const char *value = json_string_value(json_array_get(values, 0));
+
+				if (!value || told == key ||
+					!condition_is_unsteady(key, value, &why))
+					continue;
+				comparison_warn(c, "The guests' %s is %s: %s.", key, value, why);
+				told = key;
+			}
+		}
+	}
+}
+
+static void warn_of_differences(struct comparison *c, json_t *facts, bool asked)
 {
 	const char *key, *machine;
 	json_t *machines, *arms;
 
 	json_object_foreach (facts, key, machines) {
 		json_object_foreach (machines, machine, arms) {
-			judge(c, key, machine, arms, json_object_size(machines) > 1);
+			judge(c, key, machine, arms, json_object_size(machines) > 1, asked);
 		}
 	}
 }
@@ -299,7 +377,10 @@ void conditions_warn(struct comparison *c, const struct store *run, const struct
 	else
 		conditions_warn_of_builds(c, run);
 	warn_of_clock(c, facts);
-	warn_of_differences(c, facts);
+	warn_of_differences(c, facts, !other && asks_for_command_lines(run));
+	if (strcmp(c->executor, "local"))
+		warn_of_unsteady(c, facts);
+	conditions_warn_of_host(c, run);
 	if (!strcmp(c->executor, "local"))
 		comparison_warn(c, "%s", local_boot);
 	json_decref(facts);

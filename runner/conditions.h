@@ -13,6 +13,14 @@
 void conditions_warn(struct comparison *c, const struct store *run, const struct store *other);
 
 /*
+ * Warns in @c of the machine that @run was made on: others that had its CPUs meanwhile, a governor or clock that makes figures
+ * wander, guests with more CPUs than it has.
+ */
+void conditions_warn_of_host(struct comparison *c, const struct store *run);
+/* The condition @key with this @value makes figures wander; *@why: how, in a few words. */
+bool condition_is_unsteady(const char *key, const char *value, const char **why);
+
+/*
  * Warns in @c of arms of @run whose kernels were not built alike though their matrix does not ask for it: another
  * compiler, or a configuration that differs from the baseline's other than by options that only the arm has, which are
  * what its patches add.

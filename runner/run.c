@@ -246,8 +246,10 @@ static json_t *overhead_json(const struct run *r)
 	uint64_t useful =
 		t.boot + (r->plan->matrix->executor == EXECUTOR_EXACT ? t.job : t.workload);
 	double rest = (double)t.wall - (double)useful;
+	struct host_load now = host_load_read();
 
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:f}", "wall_ns", (json_int_t)t.wall, "boot_ns",
+	return json_pack("{s:o,s:I,s:I,s:I,s:I,s:I,s:f}", "host",
+		host_load_json(&r->load, &now, json_object_get(before, "host")), "wall_ns", (json_int_t)t.wall, "boot_ns",
 		(json_int_t)t.boot, "job_ns", (json_int_t)t.job, "workload_ns",
 		(json_int_t)t.workload, "rest_ns", (json_int_t)rest, "rest_share",
 		t.wall ? rest / (double)t.wall : 0.0);
@@ -271,6 +273,7 @@ int run_execute(struct run *r, struct error *err)
 	int ret, more = 1;
 
 	r->started_ns = now_ns();
+	r->load = host_load_read();
 	for (ret = 0; more > 0 && !ret;) {
 		take_stock(r);
 		for (size_t i = 0; i < r->plan->nboots && !ret; i++)

@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "executor.h"
+#include "host_load.h"
 #include "kernel.h"
 #include "plan.h"
 #include "store.h"
@@ -42,6 +43,7 @@ struct run {
 	size_t done, total;	   /* samples of the plan that are in the store */
 	struct run_times times;
 	uint64_t started_ns; /* of this session, by now_ns() */
+	struct host_load load; /* when it started */
 };
 
 /*

@@ -28,7 +28,7 @@ struct store; /* opaque; one process holds the lock of one that is open for writ
  *   options     as given: {only, aa, blocks, label}; absent keys were not given
  *   arms        @arms: [{label, key, ...}], what each arm was built from
  *   env         @env: the host's {kernel_release, cpu_model, cpus, memory_bytes, executor}
- *   overhead    at the end: {wall_ns, boot_ns, job_ns, workload_ns, rest_ns, rest_share}
+ *   overhead    at the end: {wall_ns, boot_ns, job_ns, workload_ns, rest_ns, rest_share, host {all_s, busy_s, stolen_s, own_s}}
  *
  * The three JSON arguments are borrowed and may be NULL.
  */

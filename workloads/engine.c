@@ -260,6 +260,10 @@ static int worker_main(struct worker *w)
 
 	if (w->cpu >= 0 && pin_self(w->cpu))
 		return worker_fail(w, "worker %u: CPU %d: %s", w->index, w->cpu, strerror(errno));
+	/* Something else may decide where programs run, and say so to nobody. */
+	if (w->cpu >= 0 && !pin_holds(w->cpu))
+		return worker_fail(w, "worker %u was pinned to CPU %d, but does not run there alone",
+			w->index, w->cpu);
 	if (workload->begin && workload->begin(w))
 		return worker_fail(w, "worker %u failed to begin", w->index);
 	for (unsigned stage = 1; stage <= e->stages && !ret; stage++)

@@ -264,3 +264,13 @@ int pin_self(unsigned cpu)
 	CPU_SET_S(cpu, sizeof(mask), &mask.set);
 	return sched_setaffinity(0, sizeof(mask), &mask.set);
 }
+
+bool pin_holds(unsigned cpu)
+{
+	union cpu_mask mask;
+
+	memset(&mask, 0, sizeof(mask));
+	return !sched_getaffinity(0, sizeof(mask), &mask.set) &&
+	       CPU_COUNT_S(sizeof(mask), &mask.set) == 1 &&
+	       CPU_ISSET_S(cpu, sizeof(mask), &mask.set) && sched_getcpu() == (int)cpu;
+}

@@ -21,5 +21,7 @@ int pin_resolve(const char *text, struct cpus *cpus, struct error *err);
 void pin_free(struct cpus *cpus);
 /* Pins the calling thread; 0, or -1 with errno. */
 int pin_self(unsigned cpu);
+/* The calling thread runs on @cpu, and may run nowhere else. */
+bool pin_holds(unsigned cpu);
 
 #endif

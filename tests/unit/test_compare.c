@@ -682,6 +682,61 @@ static void test_conditions_that_differ_are_told(void **state)
 	assert_true(warned(c, "not finished"));
 }
 
+/* One arm boots with mitigations=off, as its matrix asks: what follows from it is told all the same. */
+static void test_mitigations_off_in_one_arm(void **state)
+{
+	static const char matrix[] =
+		VM "baseline: stock\narms: {stock: {}, off: {cmdline: mitigations=off}}\n" BLOCKS(
+			6) PIPE;
+	struct synth *s = SYNTH(matrix, {NULL, NULL, "ops_per_s", 1000, QUIET});
+	const struct comparison *c;
+
+	s->arm_env[0] = "{\"accelerator\": \"kvm\", \"cmdline\": \"console=ttyS0 panic=-1\","
+			" \"mitigations\": {\"meltdown\": \"Mitigation: PTI\", \"mds\": \"Not "
+			"affected\"}}";
+	s->arm_env[1] = "{\"accelerator\": \"kvm\", \"cmdline\": \"console=ttyS0 panic=-1 "
+			"mitigations=off\", \"mitigations\": {\"meltdown\": \"Vulnerable\", "
+			"\"mds\": \"Not affected\"}}";
+	c = compare(*state, s);
+	assert_true(warned(c, "mitigation meltdown differs between arms, with the command lines "
+			      "that the matrix asks for: "));
+	assert_true(warned(c, "Mitigation: PTI (stock)"));
+	assert_true(warned(c, "Vulnerable (off)"));
+	assert_false(warned(c, "mds"));
+	assert_true(warned(c, "kernel command line differs between arms"));
+	assert_true(warned(c, "mitigations=off (off)"));
+	assert_false(warned(c, "ttyS0"));
+	assert_false(warned(c, "nobody asked for"));
+}
+
+static void test_host_is_told_of(void **state)
+{
+	struct synth *s = SYNTH(pipe_matrix, {NULL, NULL, "ops_per_s", 1000, QUIET});
+	struct world *w = *state;
+	struct error err;
+	json_t *patch;
+
+	s->arm_env[0] = s->arm_env[1] = "{\"accelerator\": \"kvm\", \"clocksource\": \"hpet\"}";
+	s->host = "{\"cpus\": 1, \"governor\": \"powersave\", \"clocksource\": \"tsc\"}";
+	compare(w, s);
+	assert_true(warned(w->c, "Guests of 2 virtual CPUs shared this machine's 1"));
+	assert_true(warned(w->c, "This machine's governor is powersave: frequencies"));
+	assert_true(warned(w->c, "The guests' clocksource is hpet: reading"));
+	assert_false(warned(w->c, "This machine's clocksource"));
+	assert_false(warned(w->c, "Other programs") || warned(w->c, "hypervisor"));
+
+	store_close(w->run);
+	w->run = store_open(w->path, true, NULL, &err);
+	patch = json_pack("{s:{s:{s:f,s:f,s:f,s:f}}}", "overhead", "host", "all_s", 100.0, "busy_s",
+		70.0, "own_s", 40.0, "stolen_s", 2.0);
+	assert_int_equal(store_update(w->run, patch, &err), 0);
+	json_decref(patch);
+	comparison_free(w->c);
+	w->c = compare_runs(w->run, NULL, &(struct compare_options){}, &err);
+	assert_true(warned(w->c, "Other programs took 30 % of this machine's CPU time"));
+	assert_true(warned(w->c, "A hypervisor gave 2 %"));
+}
+
 static void test_condition_that_changed_within_an_arm(void **state)
 {
 	struct synth *s = SYNTH(pipe_matrix, {NULL, NULL, "ops_per_s", 1000, QUIET});
@@ -972,6 +1027,8 @@ int main(void)
 		T(test_thresholds),
 		T(test_conditions_that_agree_are_not_mentioned),
 		T(test_conditions_that_differ_are_told),
+		T(test_mitigations_off_in_one_arm),
+		T(test_host_is_told_of),
 		T(test_condition_that_changed_within_an_arm),
 		T(test_builds_that_differ_are_told),
 		T(test_builds_that_were_to_differ_are_not_told),

@@ -118,8 +118,8 @@ int ids_machine(struct run *run, struct ids_machine *m)
 	*m = (struct ids_machine){
 		.nodes = possible_nodes(),
 		.possible = configured > 0 ? configured : 1,
-		.node_of = calloc(SEQ_IDS, 1),
-		.cpu = calloc(SEQ_IDS, sizeof(*m->cpu)),
+		.node_of = run_alloc(run, SEQ_IDS),
+		.cpu = run_alloc(run, SEQ_IDS * sizeof(*m->cpu)),
 		.writes_node = usable_size() >= RSEQ_OFFSET_NODE + 4,
 	};
 	if (!usable || !m->node_of || !m->cpu)

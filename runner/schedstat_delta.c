@@ -16,6 +16,15 @@ static void add_cpu_number(unsigned **v, size_t *n, unsigned cpu)
 	(*v)[(*n)++] = cpu;
 }
 
+/*
+ * Did a counter go back? One of 32 bits wraps, and is taken for that unless it would have counted
+ * more than half its range: captures of two boots, or in the wrong order, must not become a sum.
+ */
+static bool went_back(enum schedstat_width width, uint64_t before, uint64_t after)
+{
+	return width == SCHEDSTAT_U32 ? (uint32_t)(after - before) > INT32_MAX : after < before;
+}
+
 static int subtract_cpu(const struct schedstat_cpu *before, const struct schedstat_cpu *after,
 	struct schedstat_delta *d, struct error *err)
 {
@@ -25,7 +34,7 @@ static int subtract_cpu(const struct schedstat_cpu *before, const struct schedst
 	for (size_t i = 0; i < d->ncolumns; i++) {
 		const struct schedstat_column *column = &schedstat_cpu_columns[i];
 
-		if (column->width == SCHEDSTAT_U64 && after->value[i] < before->value[i])
+		if (went_back(column->width, before->value[i], after->value[i]))
 			return error_set(err, KAB_USAGE,
 				"cpu%u: %s went back from %" PRIu64 " to %" PRIu64
 				"; are these captures of one boot, in order?",
@@ -49,7 +58,7 @@ static bool same_domain(
 	if (old->label_len != new->label_len || memcmp(old->label, new->label, new->label_len))
 		return false;
 	for (size_t i = 0; i < ncolumns; i++)
-		if ((uint32_t)(new->value[i] - old->value[i]) > INT32_MAX)
+		if (went_back(SCHEDSTAT_U32, old->value[i], new->value[i]))
 			return false;
 	return true;
 }
@@ -98,6 +107,14 @@ static int check_formats(
 		return error_set(err, KAB_USAGE,
 			"cpu lines of %zu columns in one capture, of %zu in the other",
 			before->ncolumns, after->ncolumns);
+	/* A kernel of 32 bits has jiffies that wrap. */
+	if (after->timestamp < before->timestamp &&
+		(before->timestamp > UINT32_MAX ||
+			went_back(SCHEDSTAT_U32, before->timestamp, after->timestamp)))
+		return error_set(err, KAB_USAGE,
+			"the timestamp went back from %" PRIu64 " to %" PRIu64
+			"; are these captures of one boot, in order?",
+			before->timestamp, after->timestamp);
 	return 0;
 }
 

@@ -190,6 +190,31 @@ static void test_wide_counters_do_not(void **state)
 	drop(&p);
 }
 
+/* Captures of two boots, or the later one first: no counter does half its range in a sample. */
+static void test_captures_out_of_order(void **state)
+{
+	struct error err;
+	struct pair p;
+
+	(void)state;
+	assert_int_equal(subtract(&p, xstrdup(HEAD "cpu0 0 0 2753 5 0 0 7 7 7\n"),
+				 xstrdup(HEAD "cpu0 0 0 2752 5 0 0 8 8 8\n"), &err),
+		-1);
+	assert_int_equal(err.status, KAB_USAGE);
+	assert_non_null(strstr(err.text, "sched_count went back from 2753 to 2752"));
+	drop(&p);
+	assert_int_equal(
+		subtract(&p, xstrdup("version 15\ntimestamp 4294892296\n" CPU0),
+			xstrdup("version 15\ntimestamp 4294892295\n" CPU0), &err),
+		-1);
+	assert_non_null(strstr(err.text, "timestamp went back from 4294892296 to 4294892295"));
+	drop(&p);
+	assert_int_equal(subtract(&p, xstrdup("version 15\ntimestamp 4294967295\n" CPU0),
+				 xstrdup("version 15\ntimestamp 4\n" CPU0), &err),
+		0);
+	drop(&p);
+}
+
 /* Versions 15 and 16 differ in the order of idle and busy. */
 static void test_version_16(void **state)
 {
@@ -443,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_hotplug),
 		cmocka_unit_test(test_a_cpu_comes),
 		cmocka_unit_test(test_narrow_counters_wrap),
+		cmocka_unit_test(test_captures_out_of_order),
 		cmocka_unit_test(test_wide_counters_do_not),
 		cmocka_unit_test(test_version_16),
 		cmocka_unit_test(test_version_17),

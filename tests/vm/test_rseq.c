@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Series rseq-vcpu-id in guests, by tests that are not its own: the self-tests of restartable sequences that Linux 6.12
+ * has for its ids, built unchanged from Debian's package of that source; and kab-workload's stress test of ids, on 8 CPUs
+ * in 2 nodes. The kernels are the arms of kernels.yaml. KAB_TEST_FULL makes everything longer, and adds the
+ * mutations, which the stress test must notice.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "executor.h"
+#include "kernel.h"
+#include "matrix.h"
+#include "skip.h"
+#include "util.h"
+
+#define MATRIX "tests/vm/kernels.yaml"
+#define SERIES "rseq-vcpu-id"
+#define SOURCE "linux-source-6.12"
+#define TARBALL "/usr/src/" SOURCE ".tar.xz"
+
+static struct matrix *matrix;
+
+static int read_kernels(void **state)
+{
+	struct error err;
+
+	(void)state;
+	matrix = matrix_read(MATRIX, &err);
+	if (!matrix)
+		print_error("%s\n", err.text);
+	return matrix ? 0 : -1;
+}
+
+static int free_kernels(void **state)
+{
+	(void)state;
+	matrix_free(matrix);
+	return 0;
+}
+
+static bool full(void)
+{
+	return getenv("KAB_TEST_FULL");
+}
+
+static const struct arm *find_arm(const char *label)
+{
+	const struct arm *arm = matrix_arm(matrix, label);
+
+	assert_non_null(arm);
+	return arm;
+}
+
+static bool carries_series(const struct arm *arm)
+{
+	for (size_t i = 0; i < arm->nseries; i++)
+		if (!strcmp(arm->series[i].name, SERIES))
+			return true;
+	return false;
+}
+
+/* ---- guests ----------------------------------------------------------------------------------- */
+
+struct guest {
+	char dir[32];
+	struct kernel kernel;
+	struct executor *ex;
+};
+
+static void boot(struct guest *g, const struct arm *arm)
+{
+	static const struct machine machine = {.cpus = 8, .nodes = 2, .memory = 2ull << 30};
+	struct boot_request req = {.arm = arm, .machine = &machine, .need_root = true};
+	struct error err;
+
+	*g = (struct guest){.dir = "/tmp/kab-test-XXXXXX"};
+	assert_non_null(mkdtemp(g->dir));
+	if (kernel_build(arm, &g->kernel, NULL, NULL, &err))
+		fail_msg("%s: %s", arm->label, err.text);
+	req.kernel = g->kernel.image;
+	req.kernel_dir = g->kernel.dir;
+	req.dir = g->dir;
+	req.debug_kernel = g->kernel.debug;
+	g->ex = vm_executor.boot(&req, &err);
+	if (!g->ex)
+		fail_msg("%s: %s", arm->label, err.text);
+}
+
+static void shut_down(struct guest *g)
+{
+	vm_executor.shutdown(g->ex);
+	dir_remove(g->dir, NULL);
+	kernel_clear(&g->kernel);
+}
+
+/* Runs @argv and returns its exit status; what it printed, both ways together, is in *@said. */
+static int run(struct guest *g, const char *id, const char *const argv[], bool root, char **said)
+{
+	struct job job = {.id = id, .argv = argv, .host_root = root, .timeout_s = 1500};
+	struct job_result res = {};
+	uint64_t began = now_ns();
+	struct error err;
+	int status;
+
+	if (vm_executor.run(g->ex, &job, &res, &err))
+		fail_msg("%s: %s", id, err.text);
+	if (res.status != SAMPLE_OK)
+		fail_msg("%s: %s: %s\n%s%s", id, sample_status_name(res.status),
+			res.reason ? res.reason : "", res.out ? res.out : "",
+			res.err_out ? res.err_out : "");
+	*said = xasprintf("%s%s", res.out ? res.out : "", res.err_out ? res.err_out : "");
+	status = res.exit_status;
+	print_message("# %s: status %d in %.1f s\n", id, status, (now_ns() - began) / 1e9);
+	job_result_clear(&res);
+	return status;
+}
+
+/* ---- the self-tests of Linux 6.12 --------------------------------------------------------------- */
+
+/* A folder that guests see, too: their /tmp is their own. */
+static char *upstream_folder(void)
+{
+	const char *b = getenv("B");
+	__free_char char *cwd = getcwd(NULL, 0);
+
+	return b && *b == '/' ? xasprintf("%s/rseq-upstream", b)
+			      : xasprintf("%s/%s/rseq-upstream", cwd, b ? b : "build");
+}
+
+static void command(const char *const argv[], const char *log)
+{
+	struct error err;
+	int status = run_command(argv, NULL, log, &err);
+
+	if (status) {
+		__free_char char *said = file_read(log, NULL, NULL);
+
+		fail_msg("%s: status %d: %s", argv[0], status, said ? said : "");
+	}
+}
+
+/*
+ * Takes the self-tests out of the package's tarball and builds them as they are. glibc's headers may be too old to
+ * name the auxiliary vector's entries. Returns their folder.
+ */
+static char *build_upstream(void)
+{
+	__free_char char *folder = upstream_folder();
+	__free_char char *log = xasprintf("%s/build.log", folder);
+	char *tests = xasprintf("%s/" SOURCE "/tools/testing/selftests/rseq", folder);
+	const char *const tar[] = {"tar", "--extract", "--file", TARBALL, "--directory", folder,
+		"--no-same-owner", SOURCE "/tools/testing/selftests/rseq",
+		SOURCE "/tools/testing/selftests/lib.mk",
+		SOURCE "/tools/testing/selftests/kselftest.h",
+		SOURCE "/tools/testing/selftests/kselftest_deps.sh", SOURCE "/tools/include",
+		SOURCE "/tools/scripts", NULL};
+	const char *const make[] = {"make", "-j2", "-C", tests,
+		"KHDR_INCLUDES=-DAT_RSEQ_FEATURE_SIZE=27 -DAT_RSEQ_ALIGN=28", NULL};
+
+	dir_remove(folder, NULL);
+	assert_int_equal(dir_make(folder, NULL), 0);
+	command(tar, log);
+	command(make, log);
+	return tests;
+}
+
+/* Those that take no arguments, and the ones that are made shorter by some. mm_cid is what 6.12 calls the ids. */
+static const struct {
+	const char *program, *arguments;
+	bool mm_cid, full;
+} upstream[] = {
+	{"basic_test", "", false, false},
+	{"basic_percpu_ops_test", "", false, true},
+	{"basic_percpu_ops_mm_cid_test", "", true, false},
+	{"param_test", "-T l -r 500", false, false},
+	{"param_test_mm_cid", "-T l -r 500", true, false},
+	{"param_test_mm_cid", "-T b -M -r 500", true, false},
+	{"param_test_compare_twice", "-T i -r 500", false, false},
+	{"param_test_mm_cid_compare_twice", "-T i -r 500", true, false},
+	{"param_test_benchmark", "-T s -r 500", false, false},
+	{"param_test_mm_cid_benchmark", "-T s -r 500", true, false},
+	{"run_param_test.sh", "-r 10 -t 8", true, true},
+};
+
+static void run_upstream(struct guest *g, const char *tests, bool has_ids)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(upstream); i++) {
+		__free_char char *line = xasprintf("cd '%s' && exec ./%s %s", tests,
+			upstream[i].program, upstream[i].arguments);
+		const char *const argv[] = {"bash", "-c", line, NULL};
+		__free_char char *said = NULL;
+		int status;
+
+		if (upstream[i].full && !full())
+			continue;
+		status = run(g, upstream[i].program, argv, true, &said);
+		if (has_ids || !upstream[i].mm_cid) {
+			if (status)
+				fail_msg("%s: status %d: %s", upstream[i].program, status, said);
+		} else if (!status || !strstr(said, "getter unavailable")) {
+			fail_msg("%s: status %d without ids: %s", upstream[i].program, status,
+				said);
+		}
+	}
+}
+
+static void upstream_on(const char *label)
+{
+	const struct arm *arm = find_arm(label);
+	__free_char char *tests = NULL;
+	struct guest g;
+
+	if (access(TARBALL, R_OK))
+		skip_because("Debian's package " SOURCE " is not installed: no %s", TARBALL);
+	tests = build_upstream();
+	boot(&g, arm);
+	run_upstream(&g, tests, carries_series(arm));
+	shut_down(&g);
+}
+
+static void test_upstream_on_stock(void **state)
+{
+	(void)state;
+	upstream_on("stock");
+}
+
+static void test_upstream_on_all(void **state)
+{
+	(void)state;
+	if (!carries_series(find_arm("all")))
+		skip_because("arm 'all' of " MATRIX " does not carry " SERIES);
+	upstream_on("all");
+}
+
+/* ---- the stress test ---------------------------------------------------------------------------- */
+
+static int stress(struct guest *g, const char *index, const char *disturb, unsigned s, char **said)
+{
+	__free_char char *duration = xasprintf("%us", s);
+	const char *const argv[] = {"kab-workload", "run", "vcpu", "--verify", "--workers", "8",
+		"--index", index, "--disturb", disturb, "--duration", duration, NULL};
+
+	return run(g, index, argv, false, said);
+}
+
+/* Every kind of disturbance has taken place: a test that did nothing would pass, too. */
+static void expect_disturbed(const char *said)
+{
+	static const char *const kinds[] = {
+		"moves", "forks", "execs", "threads", "borrowings", "cpusets", "hotplugs"};
+	json_t *o = json_loads(said, 0, NULL), *figures = json_object_get(o, "figures");
+
+	if (!figures)
+		fail_msg("no figures: %s", said);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		double n = json_number_value(json_object_get(figures, kinds[i]));
+
+		print_message("# %s: %.0f\n", kinds[i], n);
+		if (!(n > 0))
+			fail_msg("no %s: %s", kinds[i], said);
+	}
+	json_decref(o);
+}
+
+static void passes_stress(const char *label)
+{
+	const struct arm *arm = find_arm(label);
+	__free_char char *said = NULL;
+	struct guest g;
+	int status;
+
+	if (!carries_series(arm))
+		skip_because("arm '%s' of " MATRIX " does not carry " SERIES, label);
+	boot(&g, arm);
+	status = stress(&g, "vm_vcpu_id", "machine", full() ? 60 : 20, &said);
+	if (status)
+		fail_msg("%s: status %d: %s", label, status, said);
+	expect_disturbed(said);
+	shut_down(&g);
+}
+
+/* Stock has no virtual CPU ids, and says so; CPU numbers bear the same test. */
+static void test_stress_on_stock(void **state)
+{
+	__free_char char *skipped = NULL, *said = NULL;
+	struct guest g;
+	int status;
+
+	(void)state;
+	boot(&g, find_arm("stock"));
+	assert_int_equal(stress(&g, "vm_vcpu_id", "machine", 5, &skipped), 77);
+	assert_non_null(strstr(skipped, "AT_RSEQ_FEATURE_SIZE"));
+	status = stress(&g, "cpu_id", "machine", 10, &said);
+	if (status)
+		fail_msg("status %d: %s", status, said);
+	expect_disturbed(said);
+	shut_down(&g);
+}
+
+static void test_stress_on_all(void **state)
+{
+	(void)state;
+	passes_stress("all");
+}
+
+static void test_stress_under_lockdep_and_kasan(void **state)
+{
+	(void)state;
+	passes_stress("lockdep-kasan");
+}
+
+static void test_stress_under_kcsan(void **state)
+{
+	(void)state;
+	passes_stress("kcsan");
+}
+
+/* Node ids are shared by threads, so that a test by them must fail: it looks. */
+static void test_stress_notices_shared_ids(void **state)
+{
+	const struct arm *arm = find_arm("all");
+	__free_char char *said = NULL;
+	struct guest g;
+
+	(void)state;
+	if (!carries_series(arm))
+		skip_because("arm 'all' of " MATRIX " does not carry " SERIES);
+	boot(&g, arm);
+	assert_int_equal(stress(&g, "node_id", "none", 20, &said), 1);
+	assert_non_null(strstr(said, "not unique"));
+	shut_down(&g);
+}
+
+/* Ids that stay behind on a runqueue when their thread has moved on are not packed any more. */
+static void test_stress_notices_the_mutation(void **state)
+{
+	static const char mutation[] = SERIES "/no-release-on-migration";
+	__free_char char *file =
+		xasprintf("%s/kernel-patch/series/%s.patch", kab_home(), mutation);
+	struct arm arm = *find_arm("all");
+	__free_char char *said = NULL;
+	struct guest g;
+
+	(void)state;
+	if (!full())
+		skip_because("a kernel of its own: make test-full");
+	if (access(file, R_OK))
+		skip_because("no %s", file);
+	arm.label = (char *)mutation;
+	arm.mutation = (char *)mutation;
+	boot(&g, &arm);
+	assert_int_equal(stress(&g, "vm_vcpu_id", "machine", 60, &said), 1);
+	assert_non_null(strstr(said, "not packed"));
+	shut_down(&g);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_upstream_on_stock),
+		cmocka_unit_test(test_upstream_on_all),
+		cmocka_unit_test(test_stress_on_stock),
+		cmocka_unit_test(test_stress_on_all),
+		cmocka_unit_test(test_stress_notices_shared_ids),
+		cmocka_unit_test(test_stress_under_lockdep_and_kasan),
+		cmocka_unit_test(test_stress_under_kcsan),
+		cmocka_unit_test(test_stress_notices_the_mutation),
+	};
+
+	return cmocka_run_group_tests_name("rseq", tests, read_kernels, free_kernels);
+}

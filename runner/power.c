@@ -17,7 +17,8 @@
 
 /* Variances of one cell, over the arms of the earlier run. */
 struct variances {
-	double blocks;	/* sum of variances of a block's effect */
+	double spread;	/* sum of squares of struct estimate.boot_sd */
+	double blocks;	/* sum of variances of a block's effect, outliers and all */
 	double within;	/* sum of variances of one sample in its boot */
 	double samples; /* sum of samples a boot */
 	size_t narms, nboots;
@@ -28,27 +29,21 @@ static double in_scale(double v, bool ratio)
 	return ratio ? log(v) : v;
 }
 
-/* Of the values of one boot; false where there is one alone. */
-static bool within_variance(const struct group *g, bool ratio, double *variance)
+/* Returns the boot's mean; what its samples vary by is added where there are two or more. */
+static double add_boot(const struct group *g, bool ratio, struct variances *s)
 {
-	double *v = xcalloc(g->n, sizeof(*v));
+	double *v = xcalloc(g->n, sizeof(*v)), mean;
 
 	for (size_t i = 0; i < g->n; i++)
 		v[i] = in_scale(g->v[i], ratio);
-	*variance = g->n > 1 ? gsl_stats_variance(v, 1, g->n) : 0;
+	mean = gsl_stats_mean(v, 1, g->n);
+	if (g->n > 1) {
+		s->within += gsl_stats_variance(v, 1, g->n);
+		s->samples += g->n;
+		s->nboots++;
+	}
 	free(v);
-	return g->n > 1;
-}
-
-static void add_boot(const struct group *g, bool ratio, struct variances *s)
-{
-	double variance;
-
-	if (!within_variance(g, ratio, &variance))
-		return;
-	s->within += variance;
-	s->samples += g->n;
-	s->nboots++;
+	return mean;
 }
 
 static void add_arm(const struct tallies *t, const struct comparison *c, const struct row *row,
@@ -57,16 +52,19 @@ static void add_arm(const struct tallies *t, const struct comparison *c, const s
 	bool ratio = row->metric.scale == SCALE_RATIO;
 	struct groups base, arm;
 	struct pairs pairs;
+	double *effect;
 
 	groups_make(tallies_find(t, row->cell, c->baseline), row->metric.name, UNIT_BLOCK, &base);
 	groups_make(tallies_find(t, row->cell, row->arm), row->metric.name, UNIT_BLOCK, &arm);
 	pairs_make(&base, &arm, &pairs);
-	for (size_t i = 0; i < pairs.n; i++) {
-		add_boot(&pairs.v[i].base, ratio, s);
-		add_boot(&pairs.v[i].arm, ratio, s);
-	}
-	s->blocks += row->e.boot_sd * row->e.boot_sd;
+	effect = xcalloc(pairs.n, sizeof(*effect));
+	for (size_t i = 0; i < pairs.n; i++)
+		effect[i] =
+			add_boot(&pairs.v[i].arm, ratio, s) - add_boot(&pairs.v[i].base, ratio, s);
+	s->blocks += gsl_stats_variance(effect, 1, pairs.n);
+	s->spread += row->e.boot_sd * row->e.boot_sd;
 	s->narms++;
+	free(effect);
 	pairs_clear(&pairs);
 	groups_clear(&base);
 	groups_clear(&arm);

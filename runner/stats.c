@@ -124,6 +124,20 @@ static void around(struct estimate *e, double centre, double half)
 	e->hi = centre + half;
 }
 
+/* Fewer blocks than these give an interval too haphazard to tell a spread by. */
+#define SPREAD_BY_INTERVAL 20
+
+/*
+ * How much one block's effect varies, as the power of a rank test goes: the sd that normal blocks with an interval
+ * of this half width would have. A few blocks that are far off, which ranks bear, make no sd of it.
+ */
+static double spread(const double *d, size_t n, double half, double attained)
+{
+	if (n < SPREAD_BY_INTERVAL)
+		return gsl_stats_sd(d, 1, n);
+	return half * sqrt(n * 3 / M_PI) / gsl_cdf_tdist_Qinv(attained / 2, n - 1);
+}
+
 static void estimate_paired(const double *d, size_t n, double alpha, struct estimate *e)
 {
 	size_t count;
@@ -140,6 +154,7 @@ static void estimate_paired(const double *d, size_t n, double alpha, struct esti
 	if (k >= 0) {
 		e->lo = w[k];
 		e->hi = w[count - 1 - k];
+		e->boot_sd = spread(d, n, (e->hi - e->lo) / 2, attained);
 	} else if (n > 1) {
 		around(e, gsl_stats_mean(d, 1, n),
 			gsl_cdf_tdist_Qinv(alpha / 2, n - 1) * e->boot_sd / sqrt(n));

@@ -28,7 +28,8 @@ struct estimate {
 	double p_floor;	   /* the smallest p these blocks could have given */
 	double detectable; /* smallest true effect, as |ratio - 1| or |difference|, found with 80 % power
 			    * at alpha / comparisons; INFINITY below the p floor; NAN: one block */
-	double boot_sd;	   /* sd of one block's effect (log scale for ratios); NAN: one block */
+	double boot_sd;	   /* how much one block's effect varies (log scale for ratios): its sd, or with 20 blocks or
+			    * more the sd of normal blocks with an interval as wide; NAN: one block */
 	double base_median, arm_median; /* of all samples */
 	size_t blocks, samples;		/* used; unpaired: boots of the smaller side */
 	size_t outliers;		/* beyond 1.5 IQR within their arm, kept and counted; */

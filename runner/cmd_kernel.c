@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,11 +87,21 @@ static int choose_base(const struct kernel_options *o, struct base *b, struct er
 	return 0;
 }
 
+/* A list of nothing is a mistake, such as a variable that is not set. */
+static int check_list(const char *name, const char *list, struct error *err)
+{
+	if (!list || list[strspn(list, ",")])
+		return 0;
+	return error_set(err, KAB_USAGE, "--%s: '%s': expected names", name, list);
+}
+
 static int arm_from_options(const struct kernel_options *o, struct arm *a, struct error *err)
 {
 	*a = (struct arm){
 		.label = xstrdup("given by options"), .cmdline = xstrdup(""), .align = o->align};
 	a->mutation = o->mutation ? xstrdup(o->mutation) : NULL;
+	if (check_list("series", o->series, err) || check_list("config", o->config, err))
+		return -1;
 	if (o->config)
 		split_config(o->config, a);
 	if (o->series && split_series(o->series, a, err))
@@ -395,7 +406,7 @@ static int parse_days(const char *text, double *seconds, struct error *err)
 	char *end;
 	double days = strtod(text, &end);
 
-	if (end == text || days < 0 || (strcmp(end, "") && strcmp(end, "d")))
+	if (end == text || !isfinite(days) || days < 0 || (strcmp(end, "") && strcmp(end, "d")))
 		return error_set(
 			err, KAB_USAGE, "--older-than: '%s': expected a number of days", text);
 	*seconds = days * 86400;

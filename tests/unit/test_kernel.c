@@ -939,6 +939,11 @@ static void test_verb_refuses_bad_usage(void **state)
 		kernel_verb("build", "--rev", "v1", "--base", fx->tarball, NULL), KAB_USAGE);
 	assert_int_equal(kernel_verb("list", "what", NULL), KAB_USAGE);
 	assert_int_equal(kernel_verb("clean", "--older-than", "soon", NULL), KAB_USAGE);
+	assert_int_equal(kernel_verb("clean", "--older-than", "nan", NULL), KAB_USAGE);
+	assert_int_equal(
+		kernel_verb("build", "--series", ",", "--base", fx->tarball, NULL), KAB_USAGE);
+	assert_int_equal(
+		kernel_verb("build", "--config", "", "--base", fx->tarball, NULL), KAB_USAGE);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -72,17 +72,19 @@ static void add_arm(const struct tallies *t, const struct comparison *c, const s
 
 /*
  * What a block's effect varies by with @samples in each boot: the samples' part shrinks with their
- * number, the boots' part does not. The earlier run's blocks hold both.
+ * number, the boots' part does not. The earlier run's blocks hold both, and the ratio of variances
+ * before and after is taken for true of the spread, which outliers have no part in.
  */
 static double block_sd(const struct variances *s, unsigned samples)
 {
-	double all = s->blocks / s->narms, within, before;
+	double all = s->blocks / s->narms, spread = sqrt(s->spread / s->narms), within, before;
 
-	if (!s->nboots)
-		return sqrt(all);
+	if (!s->nboots || !(all > 0))
+		return spread;
 	within = 2 * s->within / s->nboots;
 	before = s->samples / s->nboots;
-	return sqrt(fmax(all - within / before, 0) + within / samples);
+	return spread * sqrt((fmax(all - within / before, 0) + within / samples) /
+				fmax(all, within / before));
 }
 
 /* The first primary row of @cell; its metric stands for the cell. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The workloads fault and spawn by their command lines: what they count, and what --verify sees. */
+/* The workloads fault, spawn and zerocopy by their command lines: what they count, and what
+ * --verify sees. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -192,6 +193,55 @@ static void test_spawned_threads_stay_for_their_lifetime(void **state)
 	json_decref(r);
 }
 
+/* NULL if it needs what this machine does not give: root, or a kernel that can. */
+static json_t *zerocopy_result(const char *command)
+{
+	struct workload_outcome o = workload_call(command);
+	json_t *r = NULL;
+
+	if (WEXITSTATUS(o.status) != 77) {
+		assert_int_equal(o.status, 0);
+		r = json_loads(o.out, 0, NULL);
+		assert_non_null(r);
+	}
+	workload_outcome_free(&o);
+	return r;
+}
+
+static void test_zerocopy_maps_all_that_it_receives(void **state)
+{
+	static const char *const how[] = {
+		"--ops 300 --receivers 2 --warmup 10ms",
+		"--ops 100 --message 262144 --writers 0",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+		char command[100];
+		json_t *r;
+
+		snprintf(command, sizeof(command), "run zerocopy --verify %s", how[i]);
+		r = zerocopy_result(command);
+		if (!r)
+			skip(); /* no root, or a kernel without network namespaces */
+		assert_int_equal(json_uint_of(r, "ops"), i ? 100 : 300);
+		assert_true(figure(r, "mapped_share") == 1);
+		assert_int_equal(
+			!json_object_get(json_object_get(r, "figures"), "map_changes_per_s"), i);
+		json_decref(r);
+	}
+}
+
+static void test_zerocopy_refuses_parts_of_a_page(void **state)
+{
+	struct workload_outcome o = workload_call("run zerocopy --message 5000");
+
+	(void)state;
+	assert_int_equal(WEXITSTATUS(o.status), 2);
+	assert_text_has(o.err, "--message 5000: expected a multiple of a page");
+	workload_outcome_free(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,7 +252,10 @@ int main(void)
 		cmocka_unit_test(test_fault_verify_sees_a_page_that_somebody_else_wrote),
 		cmocka_unit_test(test_spawn_counts_threads_that_came_and_went),
 		cmocka_unit_test(test_spawned_threads_stay_for_their_lifetime),
+		cmocka_unit_test(test_zerocopy_maps_all_that_it_receives),
+		cmocka_unit_test(test_zerocopy_refuses_parts_of_a_page),
 	};
 
-	return cmocka_run_group_tests_name("workloads fault and spawn", tests, NULL, NULL);
+	return cmocka_run_group_tests_name(
+		"workloads fault, spawn and zerocopy", tests, NULL, NULL);
 }

@@ -240,9 +240,8 @@ static int process_main(struct worker *w, const struct stress *s, unsigned threa
 }
 
 /* In a child: dies with the thread that started it, and shares nothing that it must not change. */
-static void begin_child(const struct worker *w, pid_t parent)
+static void begin_child(pid_t parent)
 {
-	(void)w;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
@@ -262,7 +261,7 @@ static int fork_step(struct worker *w, struct stress *s)
 			break;
 		if (child[made])
 			continue;
-		begin_child(w, parent);
+		begin_child(parent);
 		/* The worker is shared memory: the child draws from a copy. */
 		struct worker own = *w;
 
@@ -378,7 +377,7 @@ static pid_t start_program(struct worker *w, struct stress *s, const struct prog
 	pid = fork();
 	if (pid)
 		return pid;
-	begin_child(w, parent);
+	begin_child(parent);
 	if (kind == 1)
 		exec_program(p, out);
 	exec_among_threads(&own, s, p, out, kind == 3);

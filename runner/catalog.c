@@ -120,9 +120,12 @@ static char *check_duration(const json_t *param, const char *value)
 		double ns;
 	} units[] = {{"", 1e9}, {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
 	double min = bound(param, "min", 0), max = bound(param, "max", UINT64_MAX);
-	char *end = NULL;
-	double v = strspn(value, "0123456789.") ? strtod(value, &end) : -1;
+	char *end;
+	double v = strtod(value, &end);
 
+	/* strtod() takes signs, blanks, exponents and hexadecimal, too. */
+	if (end == value || end != value + strspn(value, "0123456789."))
+		v = -1;
 	for (size_t i = 0; v >= 0 && i < ARRAY_SIZE(units); i++)
 		if (!strcmp(end, units[i].suffix) && v * units[i].ns >= min &&
 			v * units[i].ns <= max)

@@ -130,6 +130,23 @@ static int read_cmdline(
 	return 0;
 }
 
+/* A run ends by operations or by time: what an arm overrides one with may not leave the other. */
+static int check_end(struct schema *s, const yaml_node_t *key, const struct workload_spec *w,
+	const struct params *own)
+{
+	const char *name = (const char *)key->data.scalar.value;
+	const char *other = !strcmp(name, "ops")	? "duration"
+			    : !strcmp(name, "duration") ? "ops"
+							: NULL;
+	bool both = other && params_get(own, other);
+
+	for (size_t i = 0; other && i < w->ndims; i++)
+		both |= !strcmp(w->dims[i].key, other);
+	return both ? schema_error(s, key, "'%s' ends what '%s' of workload '%s' ends", name, other,
+			      w->name)
+		    : 0;
+}
+
 /* One override: its value is a scalar, since a list would make cells that the other arms lack. */
 static int add_override(struct schema *s, yaml_node_t *key, yaml_node_t *value, void *arg)
 {
@@ -148,6 +165,8 @@ static int add_override(struct schema *s, yaml_node_t *key, yaml_node_t *value, 
 					"'%.50s' is a list in workload '%s', a dimension of the "
 					"matrix; an arm cannot override it",
 					name, w->name);
+		if (check_end(s, key, w, &p->params))
+			return -1;
 	}
 	text = schema_text(s, value, "one value for the parameter");
 	if (!text || matrix_check_param(s, matrix_workload(m, p->workload), key, value))

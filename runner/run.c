@@ -16,6 +16,9 @@
 #define BYTES_PER_BOOT (512u << 10)
 #define BYTES_SPARE (16u << 20)
 
+/* Checksum of kab-workload in a run's env. Runs that were made before it was kept have none. */
+#define WORKLOAD_SUM "workload_sha256"
+
 /* What one boot and one sample cost beside the workload itself, in seconds; rough. */
 static const struct {
 	double boot, sample, slowness;
@@ -107,8 +110,12 @@ json_t *run_arms_json(const struct run_arm *arms, const struct matrix *m)
 
 json_t *run_host_json(const struct matrix *m, const char *label)
 {
+	__free_char char *workload = kab_program("kab-workload");
 	json_t *o = sysinfo_read();
+	char sum[65];
 
+	if (workload && !sha256_file(workload, sum, NULL))
+		json_object_set_new(o, WORKLOAD_SUM, json_string(sum));
 	/* Volatile, or of no meaning to a guest and nobody's business in a run that is handed on.
 	 */
 	json_object_del(o, "uptime_ms");
@@ -152,6 +159,10 @@ char *run_difference(const json_t *run, const json_t *arms, const json_t *host)
 			return xasprintf(
 				"this machine's %s was \"%s\", now \"%s\"", must_agree[i], was, is);
 	}
+	/* The same load by another program is another load. */
+	if (*text_at(old_host, WORKLOAD_SUM) &&
+		strcmp(text_at(old_host, WORKLOAD_SUM), text_at(host, WORKLOAD_SUM)))
+		return xstrdup("kab-workload has been built anew since, and is another program");
 	return NULL;
 }
 

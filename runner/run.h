@@ -57,7 +57,7 @@ void run_arms_free(struct run_arm *arms, size_t n);
 /* What run.json says of the arms: [{label, key, base_version, debug, series, config, cmdline,
  * align, meta}]. New reference. */
 json_t *run_arms_json(const struct run_arm *arms, const struct matrix *m);
-/* The same of this machine: sysinfo_read() and the executor. New reference. */
+/* The same of this machine: sysinfo_read(), the executor, and kab-workload's checksum. New reference. */
 json_t *run_host_json(const struct matrix *m, const char *label);
 /*
  * NULL when a run recorded as @run has arms and host like @arms and @host, so that its samples and

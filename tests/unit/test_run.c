@@ -465,6 +465,14 @@ static void test_what_keeps_a_run_from_going_on(void **state)
 	text = run_difference(run, arms, host);
 	assert_non_null(strstr(text, "cpu_model"));
 	free(text);
+	json_object_set_new(host, "cpu_model", json_string("x"));
+	json_object_set_new(host, "workload_sha256", json_string("1111"));
+	assert_null(run_difference(run, arms, host)); /* the run is older than that key */
+	json_object_set_new(json_object_get(run, "env"), "workload_sha256", json_string("2222"));
+	text = run_difference(run, arms, host);
+	assert_non_null(text);
+	assert_non_null(strstr(text, "kab-workload"));
+	free(text);
 	json_decref(other);
 	json_decref(arms);
 	json_decref(host);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <cmocka.h>
 
 #include "run_fixture.h"
@@ -144,6 +145,34 @@ static void test_more_boots_for_a_finished_run(void **state)
 	expect_refusal(f, (struct run_options){}, f->path, "is finished");
 }
 
+/* Two programs by the same name: samples of both may not stand side by side. */
+static void test_another_workload_program_is_another_load(void **state)
+{
+	struct fixture *f = *state;
+	__free_char char *libexec = xstrdup(getenv("KAB_LIBEXEC"));
+	__free_char char *program = kab_program("kab-workload");
+	__free_char char *text = xasprintf("#!/bin/sh\nexec '%s' \"$@\"\n", program);
+	__free_char char *wrapper = xasprintf("%s/kab-workload", f->run.results);
+	struct run_order o = {};
+	struct error err = {};
+
+	fixture_write(f->run.results, "kab-workload", text);
+	assert_int_equal(chmod(wrapper, 0755), 0);
+	setenv("KAB_LIBEXEC", f->run.results, 1);
+	if (settle(f, &o, f->matrix, &err))
+		fail_msg("%s", err.text);
+	assert_null(o.store);
+	assert_non_null(o.notes.data);
+	assert_non_null(strstr(o.notes.data, "kab-workload"));
+	run_order_clear(&o);
+	o = (struct run_order){};
+	assert_int_equal(settle(f, &o, f->path, &err), -1);
+	assert_int_equal(err.status, KAB_ENVIRONMENT);
+	run_order_clear(&o);
+	setenv("KAB_LIBEXEC", libexec, 1);
+	expect_run(f, (struct run_options){}, f->path, 3);
+}
+
 /* The same command goes on with what it was at, and adds nothing to it. */
 static void test_interrupted_more_boots_go_on(void **state)
 {
@@ -167,7 +196,8 @@ static void test_blocks_are_bounded(void **state)
 
 	expect_refusal(f, (struct run_options){.blocks = 1001}, f->matrix, "at most 1000");
 	mark(f->path, "finished", 3);
-	expect_refusal(f, (struct run_options){.more_boots = 998}, f->path, "3 blocks and 998 more");
+	expect_refusal(
+		f, (struct run_options){.more_boots = 998}, f->path, "3 blocks and 998 more");
 	expect_refusal(f, (struct run_options){.more_boots = 4294967295}, f->path, "at most 1000");
 	expect_run(f, (struct run_options){.more_boots = 997}, f->path, 1000);
 }
@@ -201,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_unfinished_run_goes_on),
 		TEST(test_more_boots_for_a_finished_run),
+		TEST(test_another_workload_program_is_another_load),
 		TEST(test_interrupted_more_boots_go_on),
 		TEST(test_blocks_are_bounded),
 		TEST(test_options_that_exclude_each_other),

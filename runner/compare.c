@@ -263,6 +263,7 @@ static struct plan *plan_of(const struct store *run, struct error *err)
 {
 	const json_t *options = json_object_get(store_run(run), "options");
 	const struct plan_options opt = {
+		.only = json_string_value(json_object_get(options, "only")),
 		.blocks = 1,
 		.aa = json_is_true(json_object_get(options, "aa")),
 		.seed = 1,

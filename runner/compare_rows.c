@@ -105,7 +105,8 @@ static void add_empty(struct comparison *c, const struct meeting *at, struct dra
 	case HAS_SAMPLES:
 	case NOT_MEASURED:
 		r->verdict = VERDICT_UNCLEAR;
-		r->note = xasprintf("not measured yet on %s", label);
+		r->note = base == arm ? xstrdup("not measured yet")
+				      : xasprintf("not measured yet on %s", label);
 		break;
 	case ALL_SKIPPED:
 		r->verdict = VERDICT_SKIPPED;
@@ -292,8 +293,8 @@ static void add_meeting(struct comparison *c, const struct row_source *src, cons
 		.arm = tallies_find(src->arm, cell->id, arm->label),
 	};
 
-	/* Of two runs only what both have; in one run, what one arm lacks is told. */
-	if (src->other ? !at.base || !at.arm : !at.base && !at.arm)
+	/* Of two runs only what both have; in one run, what has not been measured is told. */
+	if (src->other && (!at.base || !at.arm))
 		return;
 	at.cell_id = comparison_keep(c, cell->id);
 	at.arm_label = comparison_keep(c, row_shown_label(src->other, src->arms, arm->label));
@@ -308,6 +309,8 @@ static void add_meeting(struct comparison *c, const struct row_source *src, cons
 void drafts_make(struct comparison *c, const struct row_source *src, struct drafts *d)
 {
 	*d = (struct drafts){};
+	if (!src->base->n)
+		return;
 	for (size_t i = 0; i < src->plan->ncells; i++)
 		for (size_t j = 0; j < src->arms->narms; j++)
 			if (is_met(src, &src->plan->cells[i], &src->arms->arms[j]))

@@ -116,7 +116,9 @@ static void add_boot(struct maker *m, const struct plan_boot *b)
 	memset(m->turn, 0, cells * sizeof(*m->turn));
 	write_env(m, b);
 	for (size_t i = 0; i < b->nsamples; i++)
-		add_sample(m, b, &b->samples[i]);
+		if (!m->s->measured ||
+			!fnmatch(m->s->measured, m->plan->cells[b->samples[i].cell].id, 0))
+			add_sample(m, b, &b->samples[i]);
 }
 
 static void make(struct maker *m)
@@ -155,9 +157,11 @@ char *synth_results(void)
 
 char *synth_run(const char *results, const struct synth *s)
 {
-	json_t *options = s->aa ? json_pack("{s:b}", "aa", 1) : NULL, *arms = parse(s->arms),
-	       *host = parse(s->host);
-	const struct plan_options opt = {.aa = s->aa};
+	json_t *options = s->aa		? json_pack("{s:b}", "aa", 1)
+			  : s->only ? json_pack("{s:s}", "only", s->only)
+				    : NULL,
+	       *arms = parse(s->arms), *host = parse(s->host);
+	const struct plan_options opt = {.aa = s->aa, .only = s->only};
 	struct maker m = {.s = s};
 	struct error err;
 	char *path;

@@ -25,6 +25,8 @@ struct synth {
 	const char *arm_env[4]; /* environment of boots by the arm's position, as JSON; NULL: no boot.json */
 	const char *arms; /* run.json's "arms" as JSON; NULL: none */
 	const char *host; /* run.json's "env"; NULL: none */
+	const char *measured; /* glob of cells; the others have no sample; NULL: all have */
+	const char *only;     /* the run's --only; NULL: none */
 	bool aa, unfinished;
 	unsigned life; /* of boot 1 */
 	double warmup_factor; /* values of warm-ups are this times a sample's; 0: 1 */

@@ -643,6 +643,30 @@ static const char quiet_env[] =
 	"{\"accelerator\": \"kvm\", \"clocksource\": \"tsc\", \"cpus\": 2,"
 	" \"mitigations\": {\"meltdown\": \"PTI\"}, \"kernel_release\": \"6.1.1\", \"boot_ms\": 1}";
 
+/* A run that stopped before it came to a cell has decided nothing of it, and must not pass a gate. */
+static void test_cell_that_nobody_measured(void **state)
+{
+	struct synth *s = SYNTH(
+		VM ARMS BLOCKS(10) "workloads: [{name: 'null', workers: 1, primary: false}, "
+				   "{name: pipe}]\n",
+		{NULL, NULL, "ops_per_s", 1000, QUIET});
+	const struct comparison *c;
+
+	assert_int_equal(comparison_status(compare(*state, s)), KAB_OK);
+	s->measured = "null";
+	c = compare(*state, s);
+	assert_int_equal(comparison_status(c), KAB_UNCLEAR);
+	assert_string_equal(c->rows[0].cell, "pipe");
+	expect_words(c->rows[0].note, "not measured yet");
+	/* But one that was left out on purpose is not missed. */
+	s->only = "null";
+	c = compare(*state, s);
+	assert_int_equal(comparison_status(c), KAB_OK);
+	assert_string_equal(c->rows[0].cell, "null");
+	s->measured = "none";
+	assert_int_equal(comparison_status(compare(*state, s)), KAB_UNCLEAR);
+}
+
 static void test_conditions_that_agree_are_not_mentioned(void **state)
 {
 	struct synth *s = SYNTH(pipe_matrix, {NULL, NULL, "ops_per_s", 1000, QUIET});
@@ -1025,6 +1049,7 @@ int main(void)
 		T(test_layout_is_no_effect),
 		T(test_other_baseline),
 		T(test_thresholds),
+		T(test_cell_that_nobody_measured),
 		T(test_conditions_that_agree_are_not_mentioned),
 		T(test_conditions_that_differ_are_told),
 		T(test_mitigations_off_in_one_arm),

@@ -350,11 +350,14 @@ static void warn_of_restarts(struct comparison *c, const struct store *run)
 	buf_free(&list);
 }
 
+/* The run goes by its name: warnings get into letters, where no folder of this machine belongs. */
 static void warn_of_state(struct comparison *c, const struct store *run)
 {
+	const char *path = store_path(run), *slash = strrchr(path, '/');
+
 	if (!store_finished(store_run(run)))
-		comparison_warn(
-			c, "%s is not finished: what it has so far is compared.", store_path(run));
+		comparison_warn(c, "%s is not finished: what it has so far is compared.",
+			slash && slash[1] ? slash + 1 : path);
 }
 
 static void warn_of_second_run(struct comparison *c, json_t *facts, const struct store *other)

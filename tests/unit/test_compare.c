@@ -704,6 +704,8 @@ static void test_conditions_that_differ_are_told(void **state)
 	assert_false(warned(c, "number of CPUs"));
 	assert_true(warned(c, "1 boot had to be started again"));
 	assert_true(warned(c, "not finished"));
+	/* Warnings get into cover letters. */
+	assert_false(warned(c, "/tmp/") || warned(c, "/dev/shm/"));
 }
 
 /* One arm boots with mitigations=off, as its matrix asks: what follows from it is told all the same. */

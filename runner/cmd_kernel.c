@@ -392,13 +392,17 @@ static int kernel_verb_list(const struct kernel_options *o, const struct cli_com
 
 /* ---- clean ---- */
 
-/* What lies in the cache and which lock says that it is in use; failed logs need none. */
+/*
+ * What lies in the cache and which lock says that it is in use. Logs of failures need none, nor do
+ * initramfs images: the next boot makes its own again.
+ */
 static const struct {
 	const char *folder, *lock, *what;
 } cleaned[] = {
 	{"kernels", "", "kernel"},
 	{"sources", "source-", "sources"},
 	{"failed", NULL, "log"},
+	{"initramfs", NULL, "initramfs"},
 };
 
 static int parse_days(const char *text, double *seconds, struct error *err)

@@ -7,6 +7,7 @@
  *   build/<key>/        a build under way, owned by who holds locks/<key>
  *   build/stale.*       on its way out: whoever comes by may delete it
  *   failed/<key>.log    logs of builds that failed
+ *   initramfs/          what guests boot with, by content
  *   locks/<name>        flock(2): exclusive to make or delete an entry, shared to use it; never
  *                       unlinked, so that a name means one inode for good
  *   ccache/             compiled objects

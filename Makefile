@@ -59,7 +59,7 @@ SUPPORT_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out tests/unit/test_%,$(wildcard 
 GUEST_CFLAGS = $(filter-out $(SAN),$(ALLCFLAGS))
 WORKLOAD_LINK = $(if $(SAN),$(SAN),-static)
 
-all: $(B)/kab $(B)/kab-guest $(B)/kab-workload
+all: $(B)/kab $(B)/kab-guest $(B)/kab-workload $(B)/kab-count.so
 
 $(B)/kab: $(B)/runner/main.o $(RUNNER_OBJ)
 	$(Q)echo "  LINK    $@"
@@ -72,6 +72,12 @@ $(B)/kab-guest: $(GUEST_OBJ)
 $(B)/kab-workload: $(WORKLOAD_OBJ)
 	$(Q)echo "  LINK    $@"
 	$(Q)$(CC) $(WORKLOAD_LINK) $(LDFLAGS) -o $@ $^ -lpthread -lm
+
+# A plugin of QEMU's, which finds the functions it calls in there.
+$(B)/kab-count.so: runner/qemu-plugin/count.c
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  LINK    $@"
+	$(Q)$(CC) $(GUEST_CFLAGS) -MF $(B)/kab-count.d -fPIC -fvisibility=hidden -shared $(LDFLAGS) -o $@ $<
 
 $(B)/guest/%.o: %.c
 	$(Q)mkdir -p $(@D)
@@ -170,7 +176,7 @@ install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(sharedir) \
 		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5
 	install -m 755 $(B)/kab $(DESTDIR)$(bindir)/
-	install -m 755 $(B)/kab-guest $(B)/kab-workload $(DESTDIR)$(libexecdir)/
+	install -m 755 $(B)/kab-guest $(B)/kab-workload $(B)/kab-count.so $(DESTDIR)$(libexecdir)/
 	cp -R kernel-patch matrix plots $(DESTDIR)$(sharedir)/
 	install -m 644 docs/*.1 $(DESTDIR)$(mandir)/man1/
 	install -m 644 docs/*.5 $(DESTDIR)$(mandir)/man5/

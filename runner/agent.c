@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/klog.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto.h"
@@ -100,10 +101,11 @@ static json_t *klog_message(void)
 }
 
 /*
- * Opens the software events that perf stat counts, stopped, and never closes them. The first user of an event
- * makes the kernel patch its hooks into the scheduler and the last one takes them out again; QEMU before
- * 8.1 with a thread per virtual CPU can miss such a write while another CPU's code is being translated, and the
- * guest dies of a stale int3. So the hooks go in once, while the guest is idle, and stay.
+ * Opens the software events that perf stat counts, stopped, and never closes them. The first user
+ * of an event makes the kernel patch its hooks into the scheduler and the last one takes them out
+ * again; QEMU before 8.1 with a thread per virtual CPU can miss such a write while another CPU's
+ * code is being translated, and the guest dies of a stale int3. So the hooks go in once, while the
+ * guest is idle, and stay.
  */
 static void hold_perf_events(struct agent *a)
 {
@@ -125,6 +127,24 @@ static void hold_perf_events(struct agent *a)
 	}
 }
 
+#define ROUND_S 10
+
+/*
+ * A message comes at a moment that is the host's, and with it the phase of every tick and timer in
+ * what follows. Where time is counted instructions, waiting costs nothing: an idle guest's clock
+ * jumps to its next timer. So each job starts at a multiple of 10 s, the same phase in every boot.
+ */
+static void wait_for_round_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec = (t.tv_sec / ROUND_S + 1) * ROUND_S;
+	t.tv_nsec = 0;
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+		;
+}
+
 static int serve_job(struct agent *a, const json_t *msg, struct error *err)
 {
 	struct job_result res;
@@ -137,6 +157,8 @@ static int serve_job(struct agent *a, const json_t *msg, struct error *err)
 	a->id = pj.job.id;
 	if (pj.job.perf_stat)
 		hold_perf_events(a);
+	if (a->place->exact)
+		wait_for_round_time();
 	jobrun(&pj.job, a->place, beat, a, &res);
 	sample = proto_sample(pj.job.id, &res);
 	job_result_clear(&res);

@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "compare.h"
+#include "functions.h"
 #include "run_text.h"
 #include "util.h"
 
@@ -327,12 +328,39 @@ static int show(
 	return 0;
 }
 
+#define FUNCTIONS_SHOWN 30
+
+/* Instructions by function, where the exact executor counted them. */
+static int show_functions(const struct store *s, const char *cell, const struct cli_common *common,
+	struct error *err)
+{
+	json_t *table = functions_table(s, cell, err);
+
+	if (!table)
+		return -1;
+	if (common->json) {
+		json_dumpf(table, stdout, JSON_INDENT(1));
+		putchar('\n');
+	} else {
+		__free_char char *text =
+			functions_text(table, common->verbose ? 0 : FUNCTIONS_SHOWN);
+
+		fputs(text, stdout);
+	}
+	json_decref(table);
+	return 0;
+}
+
 int cmd_show(int argc, char **argv)
 {
 	const char *sample = NULL;
+	bool functions = false;
 	const struct option_spec table[] = {
 		{"sample", 0, OPT_STRING, "ID", "one sample whole, and where its captures lie",
 			&sample},
+		{"functions", 0, OPT_FLAG, NULL,
+			"of a cell: instructions an operation by kernel function, arm by arm",
+			&functions},
 	};
 	const struct usage usage = {
 		.verb = "show",
@@ -353,10 +381,17 @@ int cmd_show(int argc, char **argv)
 			"expected a run folder, and a cell or --sample ID at most");
 		return cli_fail("show", &err);
 	}
+	if (functions && nargs != 2) {
+		error_set(&err, KAB_USAGE, "--functions goes with a run folder and a cell");
+		return cli_fail("show", &err);
+	}
 	s = store_open(argv[0], false, NULL, &err);
 	if (!s)
 		return cli_fail("show", &err);
-	ret = show(s, nargs == 2 ? argv[1] : NULL, sample, common.json, &err);
+	if (functions)
+		ret = show_functions(s, argv[1], &common, &err);
+	else
+		ret = show(s, nargs == 2 ? argv[1] : NULL, sample, common.json, &err);
 	store_close(s);
 	return ret ? cli_fail("show", &err) : KAB_OK;
 }

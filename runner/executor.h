@@ -28,6 +28,7 @@ struct job_result {
 	char *reason;		   /* set unless OK */
 	int exit_status;	   /* as of wait(2): exit code, or 128 + signal */
 	char *out, *err_out, *perf; /* standard output, standard error, perf's JSON lines; NUL-terminated */
+	char *functions; /* as functions_take() tells them; NULL: not counted */
 	json_t *before, *after;	   /* {path: text}; a file that is not there is absent */
 	uint64_t elapsed_ns;	   /* of the whole process, by the machine's own clock */
 	bool machine_lost;	   /* the guest is gone: this boot takes no more jobs */
@@ -44,6 +45,7 @@ struct boot_request {
 	bool need_root;		/* some job wants host_root: mount it */
 	bool debug_kernel;	/* lockdep, KASAN ...: longer limits */
 	const char *label;	/* local: the user's name for the running kernel */
+	bool count_functions;	/* exact: instructions by function of the kernel */
 };
 
 struct executor; /* a running machine */

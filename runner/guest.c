@@ -200,6 +200,7 @@ static int guest_run(struct error *err)
 		}
 		place.root_lack = NULL;
 	}
+	place.exact = cmdline_has("kab.exact");
 	loopback_up();
 	env = sysinfo_read();
 	ret = agent_serve(port, &place, env, err);

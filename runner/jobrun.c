@@ -381,6 +381,7 @@ void job_result_clear(struct job_result *r)
 	free(r->out);
 	free(r->err_out);
 	free(r->perf);
+	free(r->functions);
 	json_decref(r->before);
 	json_decref(r->after);
 	*r = (struct job_result){0};

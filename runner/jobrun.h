@@ -21,6 +21,7 @@ struct jobrun_place {
 	const char *root_lack; /* why a host_root job cannot run; NULL: it can (@root may then be
 				  NULL) */
 	const char *tmp;       /* a writable folder, the same path inside @root */
+	bool exact;	       /* time is counted instructions: jobs start at round times alone */
 };
 
 /* Called about each second while the job runs. */

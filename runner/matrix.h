@@ -80,6 +80,7 @@ enum observer_bit {
 	OBSERVE_PERF_STAT = 1 << 1,
 	OBSERVE_INTERRUPTS = 1 << 2,
 	OBSERVE_VMSTAT = 1 << 3,
+	OBSERVE_FUNCTIONS = 1 << 4, /* the exact executor's own */
 };
 
 enum figure_kind { FIGURE_NONE, FIGURE_REGEX, FIGURE_JSON, FIGURE_YAML };

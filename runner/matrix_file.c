@@ -188,6 +188,9 @@ static int add_observer(struct schema *s, yaml_node_t *key, yaml_node_t *item, v
 			return schema_error(s, item, "'%s' is twice in the list", name);
 		if (m->executor == EXECUTOR_EXACT && observers[i].bit == OBSERVE_PERF_STAT)
 			return schema_error(s, item, "the exact executor's guest has no perf");
+		if (m->executor != EXECUTOR_EXACT && observers[i].bit == OBSERVE_FUNCTIONS)
+			return schema_error(s, item,
+				"instructions are counted by function with the exact executor alone");
 		m->observers |= observers[i].bit;
 		return 0;
 	}

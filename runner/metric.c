@@ -62,6 +62,8 @@ static const struct metric table[] = {
 	COUNT("page_faults_per_op", "page faults an operation"),
 	COUNT("major_faults_per_op", "major faults an operation"),
 	COUNT("minor_faults_per_op", "minor faults an operation"),
+	COUNT("kernel_instructions_per_op", "instructions of the kernel an operation"),
+	COUNT("user_instructions_per_op", "instructions of user space an operation"),
 	NEUTRAL("instructions_per_op", "1/op", "instructions an operation"),
 	NEUTRAL("cycles_per_op", "1/op", "cycles an operation"),
 	{"fairness", "share", "slowest worker's share of the fastest's work", BETTER_MORE,

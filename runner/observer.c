@@ -91,5 +91,6 @@ const struct observer observers[] = {
 	{OBSERVE_PERF_STAT, "perf-stat", NULL, perfdata_figures},
 	{OBSERVE_INTERRUPTS, "interrupts", "/proc/interrupts", interrupts_figures},
 	{OBSERVE_VMSTAT, "vmstat", "/proc/vmstat", vmstat_figures},
+	{OBSERVE_FUNCTIONS, "functions", NULL, NULL},
 };
 const size_t nobservers = ARRAY_SIZE(observers);

@@ -187,10 +187,14 @@ struct order {
 	bool perf_stat; /* and run under perf stat */
 };
 
-/* One round is every cell of the machine once, freshly shuffled. */
+/*
+ * One round is every cell of the machine once, freshly shuffled, unless there is no @r: a machine whose boots all go the
+ * same way is not to be given another way each time.
+ */
 static void add_round(struct order *o, size_t *cells, size_t n, gsl_rng *r)
 {
-	gsl_ran_shuffle(r, cells, n, sizeof(*cells));
+	if (r)
+		gsl_ran_shuffle(r, cells, n, sizeof(*cells));
 	o->cell = xrealloc_array(o->cell, o->n + n, sizeof(*o->cell));
 	memcpy(o->cell + o->n, cells, n * sizeof(*cells));
 	o->n += n;
@@ -209,7 +213,7 @@ static struct order draw_order(const struct plan *p, size_t machine, unsigned bl
 			(!p->cells[i].closed || block < p->cells[i].closed))
 			cells[n++] = i;
 	for (unsigned round = 0; n && round < warmup + m->samples; round++)
-		add_round(&o, cells, n, r);
+		add_round(&o, cells, n, m->executor == EXECUTOR_EXACT ? NULL : r);
 	o.warmups = warmup * n;
 	free(cells);
 	return o;

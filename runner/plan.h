@@ -5,7 +5,8 @@
  *
  * Each block boots every arm once on every machine, in an order drawn for the block. The order of cells
  * inside a boot is drawn for each block and machine and shared by the block's arms, so that what a cell
- * inherits from the one before it cancels in the pairing.
+ * inherits from the one before it cancels in the pairing. Exact boots all have the matrix's order: there is nothing
+ * to cancel, and another order would be another path to count.
  */
 #ifndef KAB_PLAN_H
 #define KAB_PLAN_H

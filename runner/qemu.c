@@ -37,7 +37,7 @@ static const struct {
 	 * (9 s of it); one CPU has no need of that timer.
 	 */
 	[QEMU_ICOUNT] = {"tcg-icount", "tcg,thread=single", "max,la57=off,-rdrand,-rdseed",
-		" tsc=reliable no_timer_check nolapic_timer nokaslr norandmaps"},
+		" tsc=reliable no_timer_check nolapic_timer nokaslr norandmaps kab.exact"},
 };
 
 const char *qemu_accel_name(enum qemu_accel accel)
@@ -136,6 +136,13 @@ static void add_devices(struct argv *a, const struct qemu_spec *s, int agent_fd,
 	add(a, "-chardev");
 	add(a, "socket,id=qmp,fd=%d", qmp_fd);
 	add_words(a, (const char *const[]){"-mon", "chardev=qmp,mode=control"}, 2);
+	if (s->counter) {
+		__free_char char *counter = quote_commas(s->counter),
+				 *counts = quote_commas(s->counts);
+
+		add(a, "-plugin");
+		add(a, "file=%s,out=%s", counter, counts);
+	}
 	if (s->share) {
 		__free_char char *share = quote_commas(s->share);
 

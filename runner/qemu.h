@@ -24,6 +24,7 @@ struct qemu_spec {
 	const char *share;   /* folder behind the 9p tag "kab-root"; NULL: none */
 	const char *console; /* file that the serial console is written to */
 	const char *log;     /* file for QEMU's own words */
+	const char *counter, *counts; /* plugin that counts instructions, and the file it writes; NULL: none */
 };
 
 struct qemu {

@@ -17,6 +17,7 @@ int report_cover(const struct report *r, const char *dir, struct buf *b, struct 
 
 /* Parts of report_html(). */
 void html_verdicts(struct buf *b, const struct report *r);
+void html_functions(struct buf *b, const struct report *r);
 void html_other_rows(struct buf *b, const struct report *r);
 void html_published(struct buf *b, const struct report *r);
 void html_kernels(struct buf *b, const struct report *r);

@@ -158,6 +158,7 @@ int report_html(const struct report *r, const char *dir, struct buf *b, struct e
 		html_published(b, r);
 		buf_addstr(b, "</section>\n");
 	}
+	html_functions(b, r);
 	html_bad_samples(b, r);
 	html_kernels(b, r);
 	html_environment(b, r);

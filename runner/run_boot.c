@@ -118,6 +118,7 @@ static struct executor *start(
 			.need_root = run_needs_root(r->plan, st->boot),
 			.debug_kernel = arm->kernel.debug,
 			.label = r->label,
+			.count_functions = m->observers & OBSERVE_FUNCTIONS,
 		},
 		err);
 	r->times.boot += now_ns() - begin;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "figures.h"
+#include "functions.h"
 #include "observer.h"
 #include "run.h"
 #include "util.h"
@@ -54,7 +55,8 @@ unsigned run_timeout_s(const struct workload_spec *w, const struct params *param
 
 /*
  * A cell's own parameters, the arm's on top, and a seed: the same for all arms of a block, so that
- * they draw the same random numbers.
+ * they draw the same random numbers; with the exact executor for those of all blocks, whose boots
+ * are to repeat each other.
  */
 static struct params merge_params(
 	const struct run *r, const struct plan_boot *boot, const struct plan_sample *ps)
@@ -74,7 +76,8 @@ static struct params merge_params(
 	}
 	if (!w->command && !params_get(&merged, "seed")) {
 		__free_char char *key =
-			xasprintf("%llu.%u.%u.%u", (unsigned long long)r->plan->seed, boot->block,
+			xasprintf("%llu.%u.%u.%u", (unsigned long long)r->plan->seed,
+				r->plan->matrix->executor == EXECUTOR_EXACT ? 0 : boot->block,
 				(unsigned)boot->machine, ps->seq);
 		char hex[65], seed[24];
 
@@ -160,6 +163,8 @@ static json_t **figures_at(struct sample *s, enum observer_bit bit)
 		return &s->interrupts;
 	case OBSERVE_VMSTAT:
 		return &s->vmstat;
+	case OBSERVE_FUNCTIONS:
+		break;
 	}
 	return NULL;
 }
@@ -180,7 +185,7 @@ static void observe(const struct run *r, const struct plan_sample *ps, const str
 		const char *after = o->path ? text_of(res->after, o->path) : res->perf;
 		struct error err;
 
-		if (!observes(r, o) || (!o->path && !ps->perf_stat))
+		if (!observes(r, o) || !o->figures || (!o->path && !ps->perf_stat))
 			continue;
 		*figures_at(s, o->bit) = o->figures(o->name, before, after, s, &err);
 		if (*figures_at(s, o->bit))
@@ -212,7 +217,8 @@ static int keep_raw(struct run *r, const struct workload_spec *w, const struct j
 					err)))
 			return -1;
 	}
-	if (keep_text(r, s->id, "perf-stat", ".json", res->perf, err))
+	if (keep_text(r, s->id, "perf-stat", ".json", res->perf, err) ||
+		keep_text(r, s->id, "functions", ".txt", res->functions, err))
 		return -1;
 	if (s->status == SAMPLE_OK && !w->command)
 		return 0;
@@ -284,6 +290,7 @@ int run_sample(struct run *r, const struct boot_life *life, const struct plan_sa
 	ret = run_job(r, life, ps, id, &params, warmup_again, &res, err);
 	if (!ret) {
 		figures_of_result(w, &res, &s);
+		functions_set_metrics(res.functions, &s);
 		observe(r, ps, &res, &s);
 		/* Captures first: a line in the store vouches for all that belongs to it. */
 		ret = keep_raw(r, w, &res, &s, err) || record(r, life->boot, &s, err)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "console.h"
+#include "functions.h"
 #include "initramfs.h"
 #include "link.h"
 
@@ -26,6 +27,8 @@ struct executor {
 	struct console console;
 	json_t *env;
 	char *dir, *log;
+	char *counter, *counts;	     /* NULL: functions are not counted */
+	struct functions *functions; /* NULL as well */
 	bool lost;
 };
 
@@ -251,6 +254,8 @@ static int start(struct executor *ex, const struct boot_request *req, enum qemu_
 					 : "/",
 		.console = ex->console.path,
 		.log = ex->log,
+		.counter = ex->counter,
+		.counts = ex->counts,
 	};
 
 	if (!initrd || !qemu_version(err) || dir_make(ex->dir, err))
@@ -263,9 +268,30 @@ static int start(struct executor *ex, const struct boot_request *req, enum qemu_
 	return 0;
 }
 
+/* Gets ready to count instructions by function. */
+static int prepare_counter(struct executor *ex, const struct boot_request *req, struct error *err)
+{
+	__free_char char *vmlinux =
+		xasprintf("%s/vmlinux", req->kernel_dir ? req->kernel_dir : ".");
+
+	ex->counter = kab_program("kab-count.so");
+	if (!ex->counter)
+		return error_set(err, KAB_ENVIRONMENT,
+			"kab-count.so is not there: it has to be built to count by function");
+	ex->counts = xasprintf("%s/counts", ex->dir);
+	ex->functions = functions_open(ex->counts, vmlinux, err);
+	return ex->functions ? 0 : -1;
+}
+
 static void free_executor(struct executor *ex)
 {
 	qemu_stop(&ex->qemu);
+	/* What mattered of it is with the samples; it has megabytes. */
+	if (ex->counts)
+		unlink(ex->counts);
+	functions_close(ex->functions);
+	free(ex->counter);
+	free(ex->counts);
 	proto_reader_clear(&ex->link.in);
 	console_close(&ex->console);
 	json_decref(ex->env);
@@ -289,6 +315,8 @@ struct executor *vm_guest_boot(
 	if (opt->ready_s)
 		ex->link.limits.ready_s = opt->ready_s;
 	console_open(&ex->console, console);
+	if (req->count_functions && prepare_counter(ex, req, err))
+		goto fail;
 	if (start(ex, req, opt->accel, err))
 		goto fail;
 	end = link_ready(&ex->link, &ex->env, err);
@@ -344,6 +372,8 @@ int vm_guest_run(
 	if (end == LINK_INTERRUPTED)
 		return error_set(err, KAB_INTERRUPTED, "%s", why.text);
 	if (end == LINK_OK) {
+		if (ex->functions)
+			res->functions = functions_take(ex->functions);
 		judge(ex, klog, res);
 		free(klog);
 		return 0;

@@ -28,6 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "mark.h"
 #include "pin.h"
 
 #define WORKER_STACK (256 << 10)
@@ -437,6 +438,7 @@ static int run_stage(struct engine *e, unsigned stage, uint64_t ops, uint64_t du
 	if (wait_for(e, &e->ready, stage, 0) == WAITED_FAILURE)
 		return -1;
 	reset_workers(e, ops);
+	MARK_BEGIN();
 	__atomic_store_n(&e->go, stage, __ATOMIC_RELEASE);
 	futex_wake_all(&e->go);
 	waited = wait_for(e, &e->done, stage, ops ? 0 : clock_ns() + duration_ns);
@@ -444,6 +446,7 @@ static int run_stage(struct engine *e, unsigned stage, uint64_t ops, uint64_t du
 		limit_workers(e, ROLE_ACTIVE, 0);
 		waited = wait_for(e, &e->done, stage, 0);
 	}
+	MARK_END();
 	return waited == WAITED_ALL ? 0 : -1;
 }
 

@@ -233,6 +233,20 @@ static void test_blocks_are_complete(void **state)
 	drop(&r);
 }
 
+/* Boots of the exact executor repeat each other, in the matrix's order. */
+static void test_exact_order(void **state)
+{
+	struct planned r = make("arms: {a: {}, b: {}}\nexecutor: {exact: {}}\nblocks: 5\nsamples: 2\n"
+				"warmup: 1\nworkloads: [{name: w, k: [1, 2, 3, 4]}]\n",
+		NULL);
+
+	(void)state;
+	for (size_t i = 0; i < r.p->nboots; i++)
+		for (size_t j = 0; j < r.p->boots[i].nsamples; j++)
+			assert_int_equal(r.p->boots[i].samples[j].cell, j % 4);
+	drop(&r);
+}
+
 /* Over many blocks each arm comes first about as often as the others, and the orders are
  * independent. */
 static void test_order_is_balanced(void **state)
@@ -494,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_order_is_fixed),
 		cmocka_unit_test(test_drawn_seeds_differ),
 		cmocka_unit_test(test_blocks_are_complete),
+		cmocka_unit_test(test_exact_order),
 		cmocka_unit_test(test_order_is_balanced),
 		cmocka_unit_test(test_rounds),
 		cmocka_unit_test(test_sample_ids),

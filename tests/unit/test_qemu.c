@@ -121,8 +121,16 @@ static void test_exact_machine(void **state)
 	assert_has(line, "|-rtc|base=2020-01-01,clock=vm|");
 	assert_has(line, "-rdrand");
 	assert_has(line, "nokaslr norandmaps");
+	/* The agent starts jobs at round times. */
+	assert_has(line, " kab.exact");
 	/* An instruction a nanosecond is 1 GHz. */
 	assert_has(line, "tsc_early_khz=1000000 lpj=4000000");
+	assert_lacks(line, "-plugin");
+	free(line);
+	s.counter = "/lib/exec,kab/kab-count.so";
+	s.counts = "/runs/x,y/counts";
+	line = command(&s);
+	assert_has(line, "|-plugin|file=/lib/exec,,kab/kab-count.so,out=/runs/x,,y/counts|");
 	free(line);
 }
 

@@ -25,6 +25,7 @@ struct store; /* opaque; one process holds the lock of one that is open for writ
  *   created, created_ns, finished, finished_ns     UTC in words, and CLOCK_REALTIME
  *   matrix      {path (absolute), text (the file as read), json (matrix_to_json())}
  *   plan        {seed (decimal string: 64 bits), hash, blocks, cells, boots}; more boots raise blocks and boots
+ *               With a budget also looks [blocks ...], max_blocks (that the budget allows), closed {cell: blocks}.
  *   options     as given: {only, aa, blocks, label}; absent keys were not given
  *   arms        @arms: [{label, key, ...}], what each arm was built from
  *   env         @env: the host's {kernel_release, cpu_model, cpus, memory_bytes, executor}

@@ -17,17 +17,18 @@ static double seconds_of(const struct rusage *u)
 struct host_load host_load_read(void)
 {
 	__free_char char *text = file_read("/proc/stat", NULL, NULL);
-	double tick = sysconf(_SC_CLK_TCK), user, nice, system, idle, iowait, irq, softirq, steal;
+	double tick = sysconf(_SC_CLK_TCK), user, nice, system, irq, softirq, steal;
 	struct rusage self, children;
 	struct host_load l = {};
 
 	/* Guests of KVM are counted in user and nice already. */
-	if (!text || sscanf(text, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &user, &nice, &system,
-			     &idle, &iowait, &irq, &softirq, &steal) != 8)
+	if (!text || sscanf(text, "cpu %lf %lf %lf %*f %*f %lf %lf %lf", &user, &nice, &system,
+			     &irq, &softirq, &steal) != 6)
 		return l;
 	l.busy = (user + nice + system + irq + softirq) / tick;
 	l.stolen = steal / tick;
-	l.all = l.busy + l.stolen + (idle + iowait) / tick;
+	/* Not the sum with idle and iowait: the latter may go backwards, see proc(5). */
+	l.all = now_ns() / 1e9 * sysconf(_SC_NPROCESSORS_ONLN);
 	getrusage(RUSAGE_SELF, &self);
 	getrusage(RUSAGE_CHILDREN, &children);
 	l.own = seconds_of(&self) + seconds_of(&children);

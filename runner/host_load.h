@@ -7,13 +7,14 @@
 
 /* Seconds of CPU since some moment; see host_load_read(). */
 struct host_load {
-	double all;    /* that the machine had, idle or not */
+	double all;    /* that the machine had, idle or not: time by CPUs */
 	double busy;   /* that programs took, ours and others' */
 	double stolen; /* that a hypervisor gave to other machines */
 	double own;    /* that this process and its ended children took */
 };
 
-/* Totals since boot, by /proc/stat and getrusage(2); all 0 where /proc/stat cannot be read. */
+/* Totals since some moment, by the clock, /proc/stat and getrusage(2); all 0 where /proc/stat
+ * cannot be read. */
 struct host_load host_load_read(void);
 /*
  * Adds what was between @before and @after to the sums in @earlier (the JSON of a session before

@@ -39,7 +39,7 @@ static void test_own_time(void **state)
 	assert_true(after.own - before.own < 0.6);
 	/* Ticks are coarse. */
 	assert_true(after.busy - before.busy >= 0.25);
-	assert_true(after.all - before.all >= after.busy - before.busy);
+	assert_true(after.all - before.all >= after.busy - before.busy - 0.1);
 }
 
 static void test_sums(void **state)

@@ -207,26 +207,12 @@ static void add_metrics(struct comparison *c, const struct meeting *at, struct d
 	free(names.v);
 }
 
-static const json_t *arm_record(const struct store *run, const char *label)
-{
-	const json_t *arms = json_object_get(store_run(run), "arms");
-
-	for (size_t i = 0; i < json_array_size(arms); i++) {
-		const json_t *arm = json_array_get(arms, i);
-		const char *name = json_string_value(json_object_get(arm, "label"));
-
-		if (name && !strcmp(name, label))
-			return arm;
-	}
-	return NULL;
-}
-
 static bool same_kernel(const struct row_source *src, const char *arm)
 {
 	const struct store *other = src->other ? src->other : src->run;
 	const char *base_key =
-		json_string_value(json_object_get(arm_record(src->run, src->baseline), "key"));
-	const char *arm_key = json_string_value(json_object_get(arm_record(other, arm), "key"));
+		json_string_value(json_object_get(store_arm(src->run, src->baseline), "key"));
+	const char *arm_key = json_string_value(json_object_get(store_arm(other, arm), "key"));
 
 	/* Local runs have no keys: within one of them the kernel is the same, of two nothing is
 	 * known. */
@@ -245,16 +231,6 @@ static const struct params *params_of(const struct arm *arm, const char *workloa
 	return &none;
 }
 
-static bool same_params(const struct params *a, const struct params *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (strcmp(a->v[i].key, b->v[i].key) || strcmp(a->v[i].value, b->v[i].value))
-			return false;
-	return true;
-}
-
 /* Same kernel, command line and parameters: any difference found is the harness's own. */
 static bool is_control(const struct row_source *src, const struct arm *arm, const char *workload)
 {
@@ -262,7 +238,7 @@ static bool is_control(const struct row_source *src, const struct arm *arm, cons
 
 	return same_kernel(src, arm->label) &&
 	       !strcmp(base->cmdline ? base->cmdline : "", arm->cmdline ? arm->cmdline : "") &&
-	       same_params(params_of(base, workload), params_of(arm, workload));
+	       params_equal(params_of(base, workload), params_of(arm, workload));
 }
 
 const char *row_shown_label(const struct store *apart, const struct matrix *m, const char *arm)

@@ -19,18 +19,6 @@ static bool of_the_compiler(const char *option)
 	return false;
 }
 
-static const json_t *find_arm(const json_t *arms, const char *label)
-{
-	for (size_t i = 0; i < json_array_size(arms); i++) {
-		const char *name =
-			json_string_value(json_object_get(json_array_get(arms, i), "label"));
-
-		if (name && !strcmp(name, label))
-			return json_array_get(arms, i);
-	}
-	return NULL;
-}
-
 static bool same_key(const json_t *a, const json_t *b, const char *key)
 {
 	const json_t *va = json_object_get(a, key), *vb = json_object_get(b, key);
@@ -102,7 +90,7 @@ static void compare_builds(struct comparison *c, const json_t *base, const json_
 void conditions_warn_of_builds(struct comparison *c, const struct store *run)
 {
 	const json_t *arms = json_object_get(store_run(run), "arms"),
-		     *base = find_arm(arms, c->baseline);
+		     *base = store_arm(run, c->baseline);
 
 	for (size_t i = 0; base && i < json_array_size(arms); i++)
 		if (json_array_get(arms, i) != base)

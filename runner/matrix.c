@@ -60,6 +60,16 @@ void params_set(struct params *p, const char *key, const char *value)
 	p->n++;
 }
 
+bool params_equal(const struct params *a, const struct params *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i].key, b->v[i].key) || strcmp(a->v[i].value, b->v[i].value))
+			return false;
+	return true;
+}
+
 void params_free(struct params *p)
 {
 	for (size_t i = 0; i < p->n; i++) {

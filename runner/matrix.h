@@ -158,6 +158,7 @@ const struct arm *matrix_arm(const struct matrix *m, const char *label);
 bool arm_runs(const struct arm *arm, const char *cell);
 const char *params_get(const struct params *p, const char *key);
 void params_set(struct params *p, const char *key, const char *value);
+bool params_equal(const struct params *a, const struct params *b);
 void params_free(struct params *p);
 
 #endif

@@ -50,20 +50,10 @@ static void set_panels(struct plot *p, const struct report *r, const char *subti
 /* ---- rates over vCPUs -------------------------------------------------------------------------
  */
 
-static bool same_params(const struct params *a, const struct params *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (strcmp(a->v[i].key, b->v[i].key) || strcmp(a->v[i].value, b->v[i].value))
-			return false;
-	return true;
-}
-
 /* The cells differ in nothing but the number of vCPUs. */
 static bool same_but_cpus(const struct report *r, const struct cell *a, const struct cell *b)
 {
-	return a->workload == b->workload && same_params(&a->params, &b->params) &&
+	return a->workload == b->workload && params_equal(&a->params, &b->params) &&
 	       r->m->machines[a->machine].nodes == r->m->machines[b->machine].nodes;
 }
 

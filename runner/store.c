@@ -375,6 +375,20 @@ json_t *store_run(const struct store *s)
 	return s->run;
 }
 
+const json_t *store_arm(const struct store *s, const char *label)
+{
+	const json_t *arms = json_object_get(store_run(s), "arms");
+
+	for (size_t i = 0; i < json_array_size(arms); i++) {
+		const json_t *arm = json_array_get(arms, i);
+		const char *name = json_string_value(json_object_get(arm, "label"));
+
+		if (name && !strcmp(name, label))
+			return arm;
+	}
+	return NULL;
+}
+
 const struct matrix *store_matrix(const struct store *s)
 {
 	return s->matrix;

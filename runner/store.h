@@ -59,6 +59,8 @@ char *store_default_results(void);
 const char *store_path(const struct store *s);
 /* run.json, borrowed. */
 json_t *store_run(const struct store *s);
+/* What run.json says of the arm called @label, borrowed; NULL: nothing. */
+const json_t *store_arm(const struct store *s, const char *label);
 /*
  * Parsed back from run.json; owned by the store. Opening a run also defines the metrics of its external figures
  * (figures_define()).

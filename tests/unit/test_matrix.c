@@ -459,7 +459,7 @@ static void test_our_own_matrices(void **state)
 
 static void test_params(void **state)
 {
-	struct params p = {0};
+	struct params p = {0}, q = {0};
 
 	(void)state;
 	params_set(&p, "m", "1");
@@ -471,6 +471,14 @@ static void test_params(void **state)
 	assert_string_equal(p.v[2].key, "z");
 	assert_string_equal(params_get(&p, "m"), "4");
 	assert_null(params_get(&p, "b"));
+	params_set(&q, "z", "2");
+	params_set(&q, "m", "4");
+	assert_false(params_equal(&p, &q));
+	params_set(&q, "a", "3");
+	assert_true(params_equal(&p, &q));
+	params_set(&q, "a", "4");
+	assert_false(params_equal(&p, &q));
+	params_free(&q);
 	params_free(&p);
 	assert_int_equal(p.n, 0);
 }

@@ -20,14 +20,15 @@ struct arguments {
 	const char *correction, *fail_on;
 	bool bisect;
 	unsigned draws, draw_blocks;
+	double inject;
 	unsigned fail_bits;
 };
 
 static int check_options(struct arguments *a, struct error *err)
 {
 	a->fail_bits = FAIL_ON_ALL;
-	if (a->draw_blocks && !a->draws)
-		return error_set(err, KAB_USAGE, "--draw-blocks goes with --draws");
+	if ((a->draw_blocks || a->inject > 0) && !a->draws)
+		return error_set(err, KAB_USAGE, "--draw-blocks and --inject go with --draws");
 	a->draw_blocks = a->draw_blocks ? a->draw_blocks : DEFAULT_DRAW_BLOCKS;
 	if (a->fail_on && fail_on_parse(a->fail_on, &a->fail_bits, err))
 		return -1;
@@ -65,6 +66,9 @@ static int parse(struct arguments *a, int argc, char **argv, int *nargs, struct 
 			&a->draws},
 		{"draw-blocks", 0, OPT_UINT, "N", "blocks of each of them (default 10)",
 			&a->draw_blocks},
+		{"inject", 0, OPT_PERCENT, "SHARE",
+			"with --draws: make the arms' values greater by this share first",
+			&a->inject},
 	};
 	const struct usage usage = {
 		.verb = "compare",
@@ -109,7 +113,7 @@ static void print(const struct arguments *a, const struct comparison *c)
 static int draw_and_print(const struct arguments *a, const char *path, struct error *err)
 {
 	const struct draw_options opt = {
-		a->draws, a->draw_blocks, a->compare.alpha, a->compare.threshold};
+		a->draws, a->draw_blocks, a->compare.alpha, a->compare.threshold, a->inject};
 	struct store *run = store_open(path, false, NULL, err);
 	struct draws d = {};
 	int ret = run ? draws_make(run, &opt, &d, err) : -1;

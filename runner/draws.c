@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 
@@ -70,7 +69,7 @@ static void judge(const struct pool *p, const struct pair *pairs, struct draw_ro
 	if (!verdict_is_change(row.verdict))
 		return;
 	to->changed++;
-	to->wrong_way += (row.e.effect - none) * (p->row->e.effect - none) < 0;
+	to->wrong_way += (row.e.effect - none) * (to->effect - none) < 0;
 }
 
 /* Deals the blocks out into as many comparisons as there are blocks for. */
@@ -87,13 +86,12 @@ static void deal(const struct pool *p, gsl_rng *r, struct draw_row *to)
 	free(pairs);
 }
 
-/* Clopper-Pearson for a share of what need not be whole numbers. */
+/* The share is that of all draws, the number that of the disjoint ones. */
 static void set_interval(struct draw_row *r)
 {
-	double n = r->disjoint, k = r->draws ? n * r->changed / r->draws : 0;
+	double n = r->disjoint;
 
-	r->lo = k > 0 ? gsl_cdf_beta_Pinv(0.025, k, n - k + 1) : 0;
-	r->hi = k < n ? gsl_cdf_beta_Qinv(0.025, k + 1, n - k) : 1;
+	stats_proportion(r->draws ? n * r->changed / r->draws : 0, n, 0.05, &r->lo, &r->hi);
 }
 
 static struct draw_row *add_row(struct draws *d)
@@ -112,11 +110,20 @@ static void draw(struct pool *p, gsl_rng *r, struct draws *d)
 	to = add_row(d);
 	to->cell = xstrdup(p->row->cell);
 	to->arm = xstrdup(p->row->arm);
-	to->control = p->row->control;
-	to->effect = p->row->e.effect;
+	to->control = p->row->control && p->opt->inject == 0;
+	to->effect =
+		p->row->e.effect * (p->row->metric.scale == SCALE_RATIO ? 1 + p->opt->inject : 1);
 	while (to->draws < p->opt->draws)
 		deal(p, r, to);
 	set_interval(to);
+}
+
+/* The arm's values are in an array of their own. */
+static void inject(const struct groups *arm, double share)
+{
+	for (size_t i = 0; i < arm->n; i++)
+		for (size_t k = 0; k < arm->v[i].n; k++)
+			((double *)arm->v[i].v)[k] *= 1 + share;
 }
 
 static void draw_row(const struct comparison *c, const struct row *row, const struct tallies *t,
@@ -127,6 +134,7 @@ static void draw_row(const struct comparison *c, const struct row *row, const st
 
 	groups_make(tallies_find(t, row->cell, c->baseline), row->metric.name, UNIT_BLOCK, &base);
 	groups_make(tallies_find(t, row->cell, row->arm), row->metric.name, UNIT_BLOCK, &arm);
+	inject(&arm, opt->inject);
 	pairs_make(&base, &arm, &p.pairs);
 	draw(&p, r, d);
 	pairs_clear(&p.pairs);

@@ -19,6 +19,8 @@ struct draw_options {
 	unsigned draws;		 /* of each cell and arm, at least */
 	unsigned blocks;	 /* of each comparison */
 	double alpha, threshold; /* as of struct compare_options */
+	double inject; /* values of arms are made greater by this share first, as a change of that size would; 0: as
+			* they were */
 };
 
 struct draw_row {

@@ -482,8 +482,24 @@ double stats_drift(const double *v, size_t n, double *p)
 	return rho;
 }
 
-void stats_proportion(size_t k, size_t n, double alpha, double *lo, double *hi)
+/* x with P(x) = @p of the beta distribution. GSL's own inverse does not converge for some parameters, and aborts. */
+static double beta_quantile(double p, double a, double b)
 {
-	*lo = k ? gsl_cdf_beta_Pinv(alpha / 2, k, n - k + 1) : 0;
-	*hi = k < n ? gsl_cdf_beta_Qinv(alpha / 2, k + 1, n - k) : 1;
+	double lo = 0, hi = 1;
+
+	for (int i = 0; i < 60; i++) {
+		double mid = (lo + hi) / 2;
+
+		if (gsl_cdf_beta_P(mid, a, b) < p)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return (lo + hi) / 2;
+}
+
+void stats_proportion(double k, double n, double alpha, double *lo, double *hi)
+{
+	*lo = k > 0 ? beta_quantile(alpha / 2, k, n - k + 1) : 0;
+	*hi = k < n ? beta_quantile(1 - alpha / 2, k + 1, n - k) : 1;
 }

@@ -78,7 +78,7 @@ double stats_detectable(const struct estimate *e, double alpha, size_t compariso
  * to 7 values, Student's t beyond; 0 and p = 1 where nothing varies.
  */
 double stats_drift(const double *v, size_t n, double *p);
-/* Clopper-Pearson interval of level 1 - @alpha of k out of n; 0 and 1 for n = 0. */
-void stats_proportion(size_t k, size_t n, double alpha, double *lo, double *hi);
+/* Clopper-Pearson interval of level 1 - @alpha of k out of n, which need not be whole numbers; 0 and 1 for n = 0. */
+void stats_proportion(double k, double n, double alpha, double *lo, double *hi);
 
 #endif

@@ -92,6 +92,26 @@ static void test_rates(void **state)
 	draws_clear(&d);
 }
 
+/* A change made up in the data of two names for one kernel is found, and is no control. */
+static void test_inject(void **state)
+{
+	const struct world *w = *state;
+	const struct draw_row *r;
+	struct error err;
+	struct draws d;
+
+	assert_int_equal(
+		draws_make(w->run,
+			&(struct draw_options){.draws = 40, .blocks = 10, .inject = 0.08}, &d, &err),
+		0);
+	r = find(&d, "messaging", "stock-again");
+	assert_false(r->control);
+	assert_true(fabs(r->effect - 1.08) < 0.01);
+	assert_int_equal(r->changed, r->draws);
+	assert_int_equal(r->wrong_way, 0);
+	draws_clear(&d);
+}
+
 static void test_output(void **state)
 {
 	const struct world *w = *state;
@@ -171,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rates, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_inject, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_output, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_few_blocks, setup, teardown),
 		cmocka_unit_test(test_rules),

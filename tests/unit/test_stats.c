@@ -505,6 +505,15 @@ static void test_proportion_is_clopper_pearson(void **state)
 	near(hi, 0.8129, 0.0001);
 	stats_proportion(0, 0, 0.05, &lo, &hi);
 	assert_true(lo == 0 && hi == 1);
+	/* Parts of one: between what whole numbers give, from end to end. */
+	for (double k = 0; k <= 2; k += 0.01) {
+		double below, above, unused;
+
+		stats_proportion(k, 2, 0.05, &lo, &hi);
+		stats_proportion(floor(k), 2, 0.05, &below, &unused);
+		stats_proportion(ceil(k), 2, 0.05, &unused, &above);
+		assert_true(lo >= below && hi <= above && lo <= k / 2 && hi >= k / 2);
+	}
 }
 
 /*

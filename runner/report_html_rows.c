@@ -94,7 +94,7 @@ struct shape {
 static void add_figure_name(struct buf *b, const struct metric *m)
 {
 	text_add_html(b, m->title);
-	if (!*m->unit || !strcmp(m->unit, "ns"))
+	if (!*m->unit || !strcmp(m->unit, "ns") || !strcmp(m->unit, "ns/op"))
 		return;
 	buf_addstr(b, ", ");
 	text_add_html(b, m->unit);

@@ -279,10 +279,10 @@ struct prefix {
 static const struct prefix times[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {0, "ns"}};
 static const struct prefix thousands[] = {{1e9, "G"}, {1e6, "M"}, {1e4, "k"}, {0, ""}};
 
-/* Four digits of @v with the prefix of @table that suits it; a prefix of 10,000 stands for 1000 as
- * all do. */
-static const char *with_prefix(
-	char out[TEXT_NUMBER], double v, const struct prefix *table, const char *unit)
+/* @digits of @v with the prefix of @table that suits it; a prefix of 10,000 stands for 1000 as all
+ * do. */
+static const char *with_prefix(char out[TEXT_NUMBER], double v, int digits,
+	const struct prefix *table, const char *unit)
 {
 	size_t i = 0;
 	double scale;
@@ -292,30 +292,34 @@ static const char *with_prefix(
 	scale = table[i].from == 1e4 ? 1e3 : table[i].from;
 	v = scale ? v / scale : v;
 	snprintf(out, TEXT_NUMBER, "%.*f%s%s%s",
-		v == floor(v) && fabs(v) < 1e4 && !scale ? 0 : places(v, 4), v,
+		v == floor(v) && fabs(v) < 1e4 && !scale ? 0 : places(v, digits), v,
 		*table[i].name || *unit ? " " : "", table[i].name, unit);
 	return out;
 }
 
 const char *text_value(char out[TEXT_NUMBER], double v, const char *unit, bool named)
 {
+	const char *name = named ? unit : "", *gap = *name ? " " : "";
+
 	if (!isfinite(v)) {
 		snprintf(out, TEXT_NUMBER, "-");
 		return out;
 	}
 	if (!strcmp(unit, "ns"))
-		return with_prefix(out, v, times, "");
+		return with_prefix(out, v, 4, times, "");
+	if (!strcmp(unit, "ns/op"))
+		return with_prefix(out, v, 3, times, "/op");
 	if (!strcmp(unit, "share")) {
 		snprintf(out, TEXT_NUMBER, "%.*f %%", v * 100 >= 99.95 || v == 0 ? 0 : 2, v * 100);
 		return out;
 	}
 	if (fabs(v) >= 1e4)
-		return with_prefix(out, v, thousands, named ? unit : "");
-	snprintf(out, TEXT_NUMBER, "%.*f%s%s",
-		v == 0		   ? 0
-		: places(v, 3) > 6 ? 6
-				   : places(v, 3),
-		v, named && *unit ? " " : "", named ? unit : "");
+		return with_prefix(out, v, 4, thousands, name + !strncmp(name, "1/", 2));
+	/* Rows of zeros would hide how small it is. */
+	if (places(v, 3) > 6)
+		snprintf(out, TEXT_NUMBER, "%.3g%s%s", v, gap, name);
+	else
+		snprintf(out, TEXT_NUMBER, "%.*f%s%s", v == 0 ? 0 : places(v, 3), v, gap, name);
 	return out;
 }
 

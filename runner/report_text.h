@@ -39,8 +39,10 @@ void text_add_command(struct buf *b, char *const *words, size_t n, unsigned inde
 
 #define TEXT_NUMBER 40
 
-/* "185.4 k", "3.00", "12.1 us": @v in @unit; the unit itself follows only where @named. ASCII.
- * Returns @out. */
+/*
+ * "185.4 k", "3.00", "3e-08": @v in @unit; the unit itself follows only where @named, but times and
+ * shares always have theirs: "12.10 us", "9.28 ms/op", "98.26 %". ASCII. Returns @out.
+ */
 const char *text_value(char out[TEXT_NUMBER], double v, const char *unit, bool named);
 /* @v, bare, with that many decimals; below 0: as many as it needs. Returns @out. */
 const char *text_decimals(char out[TEXT_NUMBER], double v, int decimals);

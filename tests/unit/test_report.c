@@ -228,7 +228,14 @@ static void test_values(void **state)
 	assert_value(1113138, "ops/s", false, "1.113 M");
 	assert_value(12100, "ns", false, "12.10 us");
 	assert_value(850, "ns", false, "850 ns");
+	assert_value(9277000, "ns/op", false, "9.28 ms/op");
+	assert_value(53880, "ns/op", true, "53.9 us/op");
+	assert_value(0, "ns/op", true, "0 ns/op");
 	assert_value(3, "1/op", false, "3.00");
+	assert_value(36870, "1/op", true, "36.87 k/op");
+	assert_value(0.000463, "1/op", false, "0.000463");
+	assert_value(3e-8, "1/op", false, "3e-08");
+	assert_value(-3.21e-8, "1/op", true, "-3.21e-08 1/op");
 	assert_value(0, "1/op", true, "0 1/op");
 	assert_value(0.98260, "share", false, "98.26 %");
 	assert_value(NAN, "ops/s", true, "-");
@@ -252,6 +259,10 @@ static void test_effects(void **state)
 	r.e = (struct estimate){.effect = -3, .lo = -INFINITY, .hi = 0};
 	assert_string_equal(text_effect(text, &r, r.e.effect), "-3.00");
 	assert_string_equal(text_interval(text, &r), "[-inf, 0]");
+	r.metric.unit = "ns/op";
+	r.e = (struct estimate){.effect = 1234000, .lo = -56.7, .hi = 2e6};
+	assert_string_equal(text_effect(text, &r, r.e.effect), "+1.23 ms/op");
+	assert_string_equal(text_interval(text, &r), "[-56.7 ns/op, +2.00 ms/op]");
 }
 
 static void test_spread(void **state)

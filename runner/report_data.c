@@ -212,6 +212,10 @@ char *report_summary(const struct report *r)
 				report_verdict_plural(order[i], n));
 		total += n;
 	}
+	if (!total) {
+		buf_free(&b);
+		return xstrdup("no primary comparison");
+	}
 	buf_addf(&b, " of %zu primary comparison%s", total, total == 1 ? "" : "s");
 	return b.data;
 }
@@ -240,16 +244,24 @@ char *report_control_line(const struct report *r)
 
 static bool is_control_arm(const struct report *r, const char *label)
 {
-	for (size_t i = 0; i < r->c->nrows; i++)
-		if (!strcmp(r->c->rows[i].arm, label) && !r->c->rows[i].control)
+	bool some = false;
+
+	for (size_t i = 0; i < r->c->nrows; i++) {
+		if (strcmp(r->c->rows[i].arm, label))
+			continue;
+		if (!r->c->rows[i].control)
 			return false;
-	return true;
+		some = true;
+	}
+	return some;
 }
 
 static char *make_title(const struct report *r)
 {
 	struct buf b = {0};
 
+	if (r->m->narms == 1)
+		return xasprintf("%s alone", r->c->baseline);
 	for (size_t i = 0; i < r->m->narms; i++) {
 		const char *label = r->m->arms[i].label;
 

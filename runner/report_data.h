@@ -67,7 +67,7 @@ struct report {
 	const struct comparison *c;
 	const struct matrix *m;
 	const char *name;   /* of the run's folder; borrowed from the store */
-	char *title;	    /* "patched against stock" */
+	char *title;	    /* "patched against stock"; "stock alone" */
 	char *machine;	    /* "vm executor under TCG, 1 to 8 vCPUs" */
 	char *corner;	    /* the same in a few words, for figures */
 	bool controls_only; /* every comparison is of the baseline with itself: a run with --aa */
@@ -100,7 +100,8 @@ const char *report_text(const struct report *r, const char *object, const char *
 bool report_is_main(const struct report *r, const struct row *row);
 /* How many of those have verdict @v. */
 size_t report_count(const struct report *r, enum verdict v);
-/* "2 improvements, 1 regression, 12 same, 5 unclear of 20 primary comparisons". Caller frees. */
+/* "2 improvements, 1 regression, 12 same, 5 unclear of 20 primary comparisons", or that there is
+ * none. Caller frees. */
 char *report_summary(const struct report *r);
 /* The word for @v with its number, "1 regression" or "2 regressions". */
 const char *report_verdict_plural(enum verdict v, size_t n);

@@ -285,6 +285,16 @@ static void set_meaning(struct plot *p, const struct effect_rows *rows)
 					: "");
 }
 
+/* Some cells have @metric as their primary one, and a figure of those. */
+static bool also_primary(const struct report *r, const char *metric)
+{
+	for (size_t i = 0; i < r->c->nrows; i++)
+		if (r->c->rows[i].primary && drawable(&r->c->rows[i]) &&
+			!strcmp(r->c->rows[i].metric.name, metric))
+			return true;
+	return false;
+}
+
 static void plot_effects(struct report *r, const char *metric)
 {
 	struct effect_rows rows = select_rows(r, metric);
@@ -297,7 +307,8 @@ static void plot_effects(struct report *r, const char *metric)
 		return;
 	what = rows.many_metrics ? "primary figures" : rows.v[0]->metric.title;
 	stem = metric ? xasprintf("ratio-%s", metric) : xstrdup("ratio");
-	title = xasprintf("%s: %s", r->title, what);
+	title = xasprintf("%s: %s%s", r->title, what,
+		metric && also_primary(r, metric) ? ", cells that are not primary" : "");
 	subtitle = xasprintf(
 		"Estimate and %g %% interval; rings: single blocks; band: within %g %% is \"same\"",
 		100 * (1 - r->c->alpha), r->c->threshold * 100);

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a report's figures hold, before anything draws them. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "report_data.h"
+#include "report_fixture.h"
+#include "report_plots.h"
+#include "util.h"
+
+static const struct report_effects plain = {.factor = 2.1, .shootdowns = 1, .latency = true};
+
+/* A run and the figures of its report. */
+struct figures {
+	struct run_fixture f;
+	char *path;
+	struct store *run;
+	struct comparison *c;
+	struct report r;
+};
+
+static void make_figures(struct figures *m, const char *matrix, const struct report_effects *effects)
+{
+	const struct compare_options opt = {0};
+	struct error err = {0};
+
+	m->path = report_run(&m->f, matrix, effects);
+	m->run = store_open(m->path, false, NULL, &err);
+	m->c = m->run ? compare_runs(m->run, NULL, &opt, &err) : NULL;
+	if (!m->c || report_data_make(m->run, m->c, &m->r, &err))
+		fail_msg("%s", err.text);
+	report_plots(&m->r);
+}
+
+static void drop_figures(struct figures *m)
+{
+	report_data_clear(&m->r);
+	comparison_free(m->c);
+	store_close(m->run);
+	fixture_drop(&m->f);
+	free(m->path);
+}
+
+static const struct plot *find_figure(const struct figures *m, const char *stem)
+{
+	for (size_t i = 0; i < m->r.plots.n; i++)
+		if (!strcmp(m->r.plots.v[i].stem, stem))
+			return &m->r.plots.v[i];
+	return NULL;
+}
+
+/* Arms stock and patched on @cpus, and @workloads. Caller frees. */
+static char *matrix_of(const char *cpus, const char *workloads)
+{
+	return xasprintf("base: {package: linux-source-6.1}\n"
+			 "baseline: stock\n"
+			 "arms:\n"
+			 "  stock: {series: ['vm-local-cpu:1']}\n"
+			 "  patched: {series: [vm-local-cpu]}\n"
+			 "executor: {vm: {cpus: %s, nodes: 1, memory: 512M}}\n"
+			 "blocks: 8\nsamples: 2\nwarmup: 1\nseed: 7\nworkloads:\n%s",
+		cpus, workloads);
+}
+
+static void test_titles_differ(void **state)
+{
+	__free_char char *matrix = matrix_of(
+		"2", "  - {name: localcpu}\n  - {name: null, primary: false}\n");
+	const struct plot *first, *second;
+	struct figures m;
+
+	(void)state;
+	make_figures(&m, matrix, &plain);
+	first = find_figure(&m, "ratio");
+	second = find_figure(&m, "ratio-ops_per_s");
+	assert_non_null(first);
+	assert_non_null(second);
+	assert_string_equal(first->title, "patched against stock: operations a second");
+	for (size_t i = 0; i < m.r.plots.n; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(m.r.plots.v[i].title, m.r.plots.v[k].title);
+	drop_figures(&m);
+}
+
+static void test_one_arm_is_against_nothing(void **state)
+{
+	static const char matrix[] = "base: {package: linux-source-6.1}\narms: {stock: {}}\n"
+				     "executor: {vm: {cpus: 2}}\nblocks: 2\nseed: 7\n"
+				     "workloads:\n  - {name: localcpu}\n";
+	__free_char char *summary = NULL;
+	struct figures m;
+
+	(void)state;
+	make_figures(&m, matrix, &plain);
+	summary = report_summary(&m.r);
+	assert_string_equal(m.r.title, "stock alone");
+	assert_string_equal(summary, "no primary comparison");
+	drop_figures(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_titles_differ),
+		cmocka_unit_test(test_one_arm_is_against_nothing),
+	};
+
+	return cmocka_run_group_tests_name("report figures", tests, NULL, NULL);
+}

@@ -42,7 +42,7 @@ struct published_column {
 struct published_value {
 	double theirs; /* NAN: nothing published */
 	double ours, lo,
-		hi; /* median of boots and its interval, in the table's unit; NAN: not measured */
+		hi; /* as of spread_of_blocks(), in the table's unit; NAN: not measured */
 	const char *cell;  /* where ours comes from, borrowed from the plan; NULL */
 	size_t candidates; /* cells that the selectors pick; the first is taken */
 };

@@ -195,7 +195,8 @@ static void set_cpus(struct plot *p, const struct report *r)
 
 void report_plot_scaling(struct report *r)
 {
-	static const char subtitle[] = "Median of the boots and its interval; rings: single boots";
+	static const char subtitle[] = 
+		"Median of all samples, interval of the boots' medians; rings: single boots";
 	struct curves list = find_curves(r);
 	const char **titles = xcalloc(list.n + 1, sizeof(*titles)),
 		   **units = xcalloc(list.n + 1, sizeof(*units));

@@ -36,6 +36,24 @@ struct spread spread_of(double *v, size_t n)
 	return s;
 }
 
+/* As the verdicts' table has it. */
+static double median_of_samples(const struct blocks *b, bool arm)
+{
+	double *v = NULL, median;
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		const struct boot_values *boot = arm ? &b->v[i].arm : &b->v[i].base;
+
+		v = xrealloc_array(v, n + boot->n + 1, sizeof(*v));
+		for (size_t k = 0; k < boot->n; k++)
+			v[n++] = boot->v[k].value;
+	}
+	median = spread_of(v, n).median;
+	free(v);
+	return median;
+}
+
 struct spread spread_of_blocks(const struct blocks *b, bool arm)
 {
 	double *v = xcalloc(b->n + 1, sizeof(*v));
@@ -49,6 +67,7 @@ struct spread spread_of_blocks(const struct blocks *b, bool arm)
 			v[n++] = m;
 	}
 	s = spread_of(v, n);
+	s.median = median_of_samples(b, arm);
 	free(v);
 	return s;
 }

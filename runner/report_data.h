@@ -40,19 +40,21 @@ struct blocks blocks_of(const struct store *run, const char *base, const char *a
 void blocks_free(struct blocks *b);
 
 /*
- * Location and uncertainty of one arm alone: the median of its boots' medians and its
- * distribution-free 95 % interval, order statistics k and n+1-k of the boots (Conover, Practical
- * Nonparametric Statistics, 3.2). Below six boots there is none of 95 %: then the ends are the
- * smallest and the largest, and @range is set.
+ * Location and uncertainty of one arm alone: a median and its distribution-free 95 % interval, order
+ * statistics k and n+1-k (Conover, Practical Nonparametric Statistics, 3.2). Below six values there
+ * is none of 95 %: then the ends are the smallest and the largest, and @range is set.
  */
 struct spread {
 	double median, lo, hi; /* NAN: no values */
-	size_t boots;
+	size_t boots; /* or what else the values are */
 	bool range;
 };
 /* Sorts @v. */
 struct spread spread_of(double *v, size_t n);
-/* Of the base's or the arm's side of @b. */
+/*
+ * Of the base's or the arm's side of @b: the median is that of all samples, so that a figure says
+ * what the verdicts' table says; the interval is that of the boots' medians.
+ */
 struct spread spread_of_blocks(const struct blocks *b, bool arm);
 
 /* One fact about where the samples ran: for each arm all its values, joined by commas. */

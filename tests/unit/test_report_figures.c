@@ -13,6 +13,7 @@
 #include "report_data.h"
 #include "report_fixture.h"
 #include "report_plots.h"
+#include "report_text.h"
 #include "util.h"
 
 static const struct report_effects plain = {.factor = 2.1, .shootdowns = 1, .latency = true};
@@ -89,6 +90,51 @@ static void test_titles_differ(void **state)
 	drop_figures(&m);
 }
 
+static const struct row *find_row(const struct figures *m, const char *cell, const char *metric)
+{
+	for (size_t i = 0; i < m->c->nrows; i++)
+		if (!strcmp(m->c->rows[i].cell, cell) && !strcmp(m->c->rows[i].metric.name, metric))
+			return &m->c->rows[i];
+	fail_msg("no %s of %s", metric, cell);
+	return NULL;
+}
+
+/* Three boots whose samples lie so that the median of medians is another than that of all. */
+static void test_median_of_all_samples(void **state)
+{
+	struct reading one[] = {{"a", 1}, {"b", 2}, {"c", 9}}, two[] = {{"d", 3}, {"e", 4}, {"f", 5}},
+		       three[] = {{"g", 6}, {"h", 7}, {"i", 8}};
+	struct block_values v[] = {{.base = {one, 3, 2}, .arm.median = NAN},
+		{.base = {two, 3, 4}, .arm.median = NAN}, {.base = {three, 3, 7}, .arm.median = NAN}};
+	struct blocks b = {v, ARRAY_SIZE(v)};
+	struct spread s = spread_of_blocks(&b, false);
+
+	(void)state;
+	assert_true(s.median == 5 && s.lo == 2 && s.hi == 7 && s.boots == 3 && s.range);
+	assert_true(isnan(spread_of_blocks(&b, true).median));
+}
+
+/* What stands beside a point is what the table has. */
+static void test_counts_agree_with_the_table(void **state)
+{
+	__free_char char *matrix = matrix_of("2", "  - {name: localcpu}\n  - {name: pipe}\n");
+	const struct plot *p;
+	const struct row *row;
+	char text[TEXT_NUMBER];
+	__free_char char *line = NULL;
+	struct figures m;
+
+	(void)state;
+	make_figures(&m, matrix, &plain);
+	p = find_figure(&m, "counts-ctx_switches_per_op");
+	row = find_row(&m, "pipe", "ctx_switches_per_op");
+	assert_non_null(p);
+	line = xasprintf("\t%.10g\t", row->e.arm_median);
+	assert_non_null(strstr(p->data.data, line));
+	assert_non_null(strstr(p->data.data, text_value(text, row->e.arm_median, "1/op", false)));
+	drop_figures(&m);
+}
+
 static void test_one_arm_is_against_nothing(void **state)
 {
 	static const char matrix[] = "base: {package: linux-source-6.1}\narms: {stock: {}}\n"
@@ -109,6 +155,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_titles_differ),
+		cmocka_unit_test(test_median_of_all_samples),
+		cmocka_unit_test(test_counts_agree_with_the_table),
 		cmocka_unit_test(test_one_arm_is_against_nothing),
 	};
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A series' published curves (open symbols, thin) beside ours (filled, with intervals), each as a multiple of its own
-# first value: machines differ, shapes may be compared.
+# value at the first x that all have: machines differ, shapes may be compared.
 #
 # index 2 column: x, published multiple
 # index 2 column + 1: x, our multiple, low, high

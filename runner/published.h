@@ -11,7 +11,8 @@
  *   decimals how many there are in the values of the table, in theirs and in ours
  *   variant  name, selector: the table stands there once for each variant, under its selector
  *   shape    x title, y title, metric: draw the columns of this metric over the rows (whose
- *            names are numbers), each as a multiple of its first row
+ *            names are numbers), each as a multiple of its value in the first row that all curves
+ *            have; no figure where ours has but one point
  *   select   selector that holds for the whole table
  *   column   name, selector
  *   row      name, selector, then one published value for each column ("-": none)

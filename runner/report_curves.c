@@ -404,41 +404,86 @@ static size_t column_side(const struct report *r, const struct published *t, siz
 	return arm ? (size_t)(arm - r->m->arms) : 0;
 }
 
-/* A column's first value that is there: what its curve is a multiple of. */
-static double first_of(const struct published *t, size_t column, bool ours)
+static bool is_drawn(const struct published *t, size_t column)
 {
-	for (size_t i = 0; i < t->nrows; i++) {
-		double v = ours ? t->rows[i].v[column].ours : t->rows[i].v[column].theirs;
+	const char *metric = column_metric(t, column);
 
-		if (isfinite(v) && v > 0)
-			return v;
-	}
-	return NAN;
+	return metric && !strcmp(metric, t->shape_metric);
 }
 
-static void add_curve(struct plot *p, const struct published *t, size_t column, double *high_y)
+static double value_at(const struct published *t, size_t row, size_t column, bool ours)
 {
-	double theirs = first_of(t, column, false), ours = first_of(t, column, true);
+	const struct published_value *v = &t->rows[row].v[column];
 
-	for (size_t i = 0; i < t->nrows; i++) {
-		double y = t->rows[i].v[column].theirs / theirs;
+	return ours ? v->ours : v->theirs;
+}
 
-		if (isfinite(y)) {
-			plot_add_line(p, (double[]){strtod(t->rows[i].name, NULL), y}, 2, NULL);
-			*high_y = fmax(*high_y, y);
-		}
+/* One point has no shape. */
+static bool has_shape(const struct published *t, size_t column, bool ours)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->nrows; i++)
+		n += value_at(t, i, column, ours) > 0;
+	return n > 1;
+}
+
+/* Every curve that is drawn has a value in this row. */
+static bool all_have(const struct published *t, size_t row)
+{
+	for (size_t k = 0; k < t->ncolumns; k++)
+		for (int ours = 0; is_drawn(t, k) && ours < 2; ours++)
+			if (has_shape(t, k, ours) && !(value_at(t, row, k, ours) > 0))
+				return false;
+	return true;
+}
+
+static bool any_of_ours(const struct published *t)
+{
+	for (size_t k = 0; k < t->ncolumns; k++)
+		if (is_drawn(t, k) && has_shape(t, k, true))
+			return true;
+	return false;
+}
+
+/* The row whose values the curves are multiples of: the first that all of them have. -1: none, or
+ * nothing of ours to draw. */
+static long common_row(const struct published *t)
+{
+	for (size_t i = 0; any_of_ours(t) && i < t->nrows; i++)
+		if (all_have(t, i))
+			return (long)i;
+	return -1;
+}
+
+static void add_theirs(
+	struct plot *p, const struct published *t, size_t column, size_t base, double *high_y)
+{
+	for (size_t i = 0; has_shape(t, column, false) && i < t->nrows; i++) {
+		double y = value_at(t, i, column, false) / value_at(t, base, column, false);
+
+		if (!isfinite(y))
+			continue;
+		plot_add_line(p, (double[]){strtod(t->rows[i].name, NULL), y}, 2, NULL);
+		*high_y = fmax(*high_y, y);
 	}
 	plot_next_index(p, 2);
-	for (size_t i = 0; i < t->nrows; i++) {
-		const struct published_value *v = &t->rows[i].v[column];
+}
 
-		if (isfinite(v->ours / ours)) {
-			plot_add_line(p,
-				(double[]){strtod(t->rows[i].name, NULL), v->ours / ours,
-					v->lo / ours, v->hi / ours},
-				4, NULL);
-			*high_y = fmax(*high_y, v->hi / ours);
-		}
+static void add_ours(
+	struct plot *p, const struct published *t, size_t column, size_t base, double *high_y)
+{
+	for (size_t i = 0; has_shape(t, column, true) && i < t->nrows; i++) {
+		const struct published_value *v = &t->rows[i].v[column];
+		double one = value_at(t, base, column, true);
+
+		if (!isfinite(v->ours))
+			continue;
+		plot_add_line(p,
+			(double[]){strtod(t->rows[i].name, NULL), v->ours / one, v->lo / one,
+				v->hi / one},
+			4, NULL);
+		*high_y = fmax(*high_y, v->hi / one);
 	}
 	plot_next_index(p, 4);
 }
@@ -461,24 +506,26 @@ static void set_rows(struct plot *p, const struct published *t)
 	buf_free(&tics);
 }
 
-static void plot_shape(struct report *r, const struct published *t)
+/* @base: the row that is 1 in every curve. */
+static void plot_shape(struct report *r, const struct published *t, size_t base)
 {
-	static const char subtitle[] = "Each curve as a multiple of its own first value: machines "
-				       "differ, shapes may be compared";
+	__free_char char *subtitle =
+		xasprintf("Each curve as a multiple of its own value at %s: machines differ, "
+			  "shapes may be compared",
+			t->rows[base].name);
 	__free_char char *stem = xasprintf("published-%s", t->series);
 	__free_char char *title = xasprintf("%s: published and measured here", t->title);
-	__free_char char *y = xasprintf("%s, multiple of the first", t->y_title);
+	__free_char char *y = xasprintf("%s, multiple of that at %s", t->y_title, t->rows[base].name);
 	const char **names = xcalloc(t->ncolumns + 1, sizeof(*names));
 	double *sides = xcalloc(t->ncolumns + 1, sizeof(*sides)), high_y = 1;
 	struct plot *p = plots_add(&r->plots, stem, "published", title, subtitle);
 	size_t n = 0;
 
 	for (size_t i = 0; i < t->ncolumns; i++) {
-		const char *metric = column_metric(t, i);
-
-		if (!metric || strcmp(metric, t->shape_metric))
+		if (!is_drawn(t, i))
 			continue;
-		add_curve(p, t, i, &high_y);
+		add_theirs(p, t, i, base, &high_y);
+		add_ours(p, t, i, base, &high_y);
 		sides[n] = (double)column_side(r, t, i);
 		names[n++] = t->columns[i].name;
 	}
@@ -496,7 +543,11 @@ static void plot_shape(struct report *r, const struct published *t)
 
 void report_plot_published(struct report *r)
 {
-	for (size_t i = 0; i < r->published.n; i++)
-		if (r->published.v[i].shape_metric && r->published.v[i].measured)
-			plot_shape(r, &r->published.v[i]);
+	for (size_t i = 0; i < r->published.n; i++) {
+		const struct published *t = &r->published.v[i];
+		long base = t->shape_metric ? common_row(t) : -1;
+
+		if (base >= 0)
+			plot_shape(r, t, (size_t)base);
+	}
 }

@@ -135,6 +135,56 @@ static void test_counts_agree_with_the_table(void **state)
 	drop_figures(&m);
 }
 
+/* The line of index @index that starts with @x: its second number; NAN: no such line. */
+static double value_at(const struct plot *p, unsigned index, double x)
+{
+	const char *at = p->data.data;
+
+	for (unsigned i = 0; i < index; i++) {
+		at = strstr(at, "\n\n\n") + 3;
+		assert_true(at > p->data.data + 2);
+	}
+	for (; *at && *at != '\n'; at = strchr(at, '\n') + 1) {
+		char *end;
+
+		if (strtod(at, &end) == x)
+			return strtod(end, NULL);
+	}
+	return NAN;
+}
+
+static void test_published_curves_meet_at_an_x_of_all(void **state)
+{
+	__free_char char *matrix = matrix_of("[2, 4]", "  - {name: localcpu}\n");
+	const struct plot *p;
+	struct figures m;
+
+	(void)state;
+	make_figures(&m, matrix, &plain);
+	p = find_figure(&m, "published-vm-local-cpu");
+	assert_non_null(p);
+	assert_non_null(strstr(p->caption, "its own value at 2:"));
+	/* Theirs starts at 1 thread, ours at 2. */
+	assert_true(value_at(p, 0, 1) > 0 && value_at(p, 0, 1) < 1);
+	assert_true(value_at(p, 0, 2) == 1 && value_at(p, 1, 2) == 1);
+	assert_true(isnan(value_at(p, 1, 1)) && value_at(p, 1, 4) > 1.3);
+	drop_figures(&m);
+}
+
+/* A point has no shape; the table has it nevertheless. */
+static void test_one_point_is_no_curve(void **state)
+{
+	__free_char char *matrix = matrix_of("4", "  - {name: localcpu}\n");
+	struct figures m;
+
+	(void)state;
+	make_figures(&m, matrix, &plain);
+	assert_null(find_figure(&m, "published-vm-local-cpu"));
+	assert_int_equal(m.r.published.n, 1);
+	assert_int_equal(m.r.published.v[0].measured, 4);
+	drop_figures(&m);
+}
+
 static void test_one_arm_is_against_nothing(void **state)
 {
 	static const char matrix[] = "base: {package: linux-source-6.1}\narms: {stock: {}}\n"
@@ -157,6 +207,8 @@ int main(void)
 		cmocka_unit_test(test_titles_differ),
 		cmocka_unit_test(test_median_of_all_samples),
 		cmocka_unit_test(test_counts_agree_with_the_table),
+		cmocka_unit_test(test_published_curves_meet_at_an_x_of_all),
+		cmocka_unit_test(test_one_point_is_no_curve),
 		cmocka_unit_test(test_one_arm_is_against_nothing),
 	};
 

@@ -8,6 +8,7 @@
 #include "rank.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,18 @@ static void tails(const double *p, size_t total, size_t w, double *below, double
 	}
 }
 
+/* Scores of the signed-rank test: doubled midranks of magnitudes, of which those beyond the middle
+ * all count as the middle. */
+static unsigned *capped_scores(const double *magnitude, size_t n)
+{
+	unsigned *score = doubled_midranks(magnitude, n);
+
+	for (size_t i = 0; i < n; i++)
+		if (score[i] > n + 1)
+			score[i] = n + 1;
+	return score;
+}
+
 double rank_signed_p(const double *d, size_t n)
 {
 	double *magnitude = xcalloc(n, sizeof(*magnitude));
@@ -87,7 +100,7 @@ double rank_signed_p(const double *d, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		magnitude[i] = fabs(d[i]);
-	score = doubled_midranks(magnitude, n);
+	score = capped_scores(magnitude, n);
 	for (size_t i = 0; i < n; i++) {
 		if (d[i] == 0)
 			continue;
@@ -136,23 +149,98 @@ static long normal_index(double mean, double var, double alpha, double *attained
 	return floor(mean - gsl_cdf_ugaussian_Qinv(alpha / 2) * sqrt(var) - 0.5);
 }
 
-long rank_signed_k(size_t n, double alpha, double *attained)
+/*
+ * The largest sum of scores of positive differences that is too small for @alpha, where no two
+ * magnitudes are alike; -1: none is.
+ */
+static long signed_critical(size_t n, double alpha, double *attained)
 {
-	size_t total = n * (n + 1) / 2;
+	double *magnitude = xcalloc(n, sizeof(*magnitude)), var = 0;
 	unsigned *score;
-	double *p;
+	size_t total = 0;
 	long k;
 
-	if (n > SIGNED_EXACT_MAX)
-		return normal_index(total / 2.0, total * (2.0 * n + 1) / 12, alpha, attained);
-	score = xcalloc(n, sizeof(*score));
 	for (size_t i = 0; i < n; i++)
-		score[i] = i + 1;
-	p = coin_sum_distribution(score, n, total);
-	k = critical_index(p, total, alpha, attained);
-	free(p);
+		magnitude[i] = i;
+	score = capped_scores(magnitude, n);
+	for (size_t i = 0; i < n; i++) {
+		total += score[i];
+		var += score[i] * (double)score[i] / 4;
+	}
+	if (n > SIGNED_EXACT_MAX) {
+		k = normal_index(total / 2.0, var, alpha, attained);
+	} else {
+		double *p = coin_sum_distribution(score, n, total);
+
+		k = critical_index(p, total, alpha, attained);
+		free(p);
+	}
 	free(score);
+	free(magnitude);
 	return k;
+}
+
+int rank_signed_reach(size_t n, double alpha, double *attained)
+{
+	return signed_critical(n, alpha, attained) < 0 ? -1 : 0;
+}
+
+/* Would the test reject that @d are around @centre? */
+static bool rejects(const double *d, size_t n, double centre, long critical)
+{
+	double *magnitude = xcalloc(n, sizeof(*magnitude));
+	size_t below = 0, above = 0;
+	unsigned *score;
+
+	for (size_t i = 0; i < n; i++)
+		magnitude[i] = fabs(d[i] - centre);
+	score = capped_scores(magnitude, n);
+	for (size_t i = 0; i < n; i++) {
+		above += d[i] > centre ? score[i] : 0;
+		below += d[i] < centre ? score[i] : 0;
+	}
+	free(score);
+	free(magnitude);
+	return (long)above <= critical || (long)below <= critical;
+}
+
+/*
+ * The Walsh average nearest to the middle of @w, from @end (0 or @count - 1), on whose inner side
+ * the test does not reject. Between two of them its statistic does not change, and it falls from
+ * one end to the other.
+ */
+static double interval_end(
+	const double *d, size_t n, const double *w, size_t count, bool upper, long critical)
+{
+	size_t lo = 0, hi = (count - 1) / 2;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2, next = mid + 1;
+		double at = w[upper ? count - 1 - mid : mid], inner = at;
+
+		/* Equal ones are one. */
+		while (next < count && inner == at) {
+			inner = w[upper ? count - 1 - next : next];
+			next++;
+		}
+		if (inner != at && rejects(d, n, at + (inner - at) / 2, critical))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return w[upper ? count - 1 - lo : lo];
+}
+
+int rank_signed_interval(const double *d, size_t n, const double *w, size_t count, double alpha,
+	double *lo, double *hi, double *attained)
+{
+	long critical = signed_critical(n, alpha, attained);
+
+	if (critical < 0)
+		return -1;
+	*lo = interval_end(d, n, w, count, false, critical);
+	*hi = interval_end(d, n, w, count, true, critical);
+	return 0;
 }
 
 /*

@@ -124,18 +124,26 @@ static void around(struct estimate *e, double centre, double half)
 	e->hi = centre + half;
 }
 
+/*
+ * Of rank tests for normal data, relative to Student's t: 3 / pi for two samples, and somewhat
+ * less, by simulation, for signed ranks that are capped.
+ */
+#define SUM_EFFICIENCY (3 / M_PI)
+#define SIGNED_EFFICIENCY 0.88
+
 /* Fewer blocks than these give an interval too haphazard to tell a spread by. */
 #define SPREAD_BY_INTERVAL 20
 
 /*
- * How much one block's effect varies, as the power of a rank test goes: the sd that normal blocks with an interval
- * of this half width would have. A few blocks that are far off, which ranks bear, make no sd of it.
+ * How much one block's effect varies, as the power of a rank test goes: the sd that normal blocks
+ * with an interval of this half width would have. A few blocks that are far off, which ranks bear,
+ * make no sd of it.
  */
 static double spread(const double *d, size_t n, double half, double attained)
 {
 	if (n < SPREAD_BY_INTERVAL)
 		return gsl_stats_sd(d, 1, n);
-	return half * sqrt(n * 3 / M_PI) / gsl_cdf_tdist_Qinv(attained / 2, n - 1);
+	return half * sqrt(n * SIGNED_EFFICIENCY) / gsl_cdf_tdist_Qinv(attained / 2, n - 1);
 }
 
 static void estimate_paired(const double *d, size_t n, double alpha, struct estimate *e)
@@ -143,7 +151,6 @@ static void estimate_paired(const double *d, size_t n, double alpha, struct esti
 	size_t count;
 	double *w = walsh_averages(d, n, &count);
 	double attained;
-	long k = rank_signed_k(n, alpha, &attained);
 
 	e->blocks = n;
 	e->paired = true;
@@ -151,9 +158,7 @@ static void estimate_paired(const double *d, size_t n, double alpha, struct esti
 	e->p = rank_signed_p(d, n);
 	e->p_floor = stats_p_floor(n, true);
 	e->boot_sd = n > 1 ? gsl_stats_sd(d, 1, n) : NAN;
-	if (k >= 0) {
-		e->lo = w[k];
-		e->hi = w[count - 1 - k];
+	if (!rank_signed_interval(d, n, w, count, alpha, &e->lo, &e->hi, &attained)) {
 		e->boot_sd = spread(d, n, (e->hi - e->lo) / 2, attained);
 	} else if (n > 1) {
 		around(e, gsl_stats_mean(d, 1, n),
@@ -166,26 +171,26 @@ static void estimate_paired(const double *d, size_t n, double alpha, struct esti
 
 /*
  * What a shift must be, in units of one block's sd, to be found with 80 % power by a test of level
- * @attained with @df degrees of freedom: the t-test's, times the relative efficiency 3 / pi of rank
- * tests for normal data. Simulated signed-rank tests need 0-10 % more.
+ * @attained with @df degrees of freedom: the t-test's, times the relative @efficiency.
  */
-static double detectable_shift(double attained, double n, double df)
+static double detectable_shift(double attained, double n, double df, double efficiency)
 {
 	return (gsl_cdf_tdist_Qinv(attained / 2, df) + gsl_cdf_tdist_Qinv(0.2, df)) /
-	       sqrt(n * 3 / M_PI);
+	       sqrt(n * efficiency);
 }
 
 /* In units of sd; INFINITY where the blocks cannot reach the level. */
 static double detectable_paired(size_t n, double level)
 {
 	double attained = level, shift;
-	long k = n <= 64 ? rank_signed_k(n, level, &attained) : 1;
 
-	if (k < 0)
+	if (n <= 64 && rank_signed_reach(n, level, &attained))
 		return INFINITY;
-	shift = detectable_shift(attained, n, n - 1);
+	shift = detectable_shift(attained, n, n - 1, SIGNED_EFFICIENCY);
 	/* At the floor all blocks must agree in sign, whatever their size. */
-	return k ? shift : fmax(shift, gsl_cdf_ugaussian_Pinv(pow(0.8, 1.0 / n)));
+	if (n <= 64 && attained <= stats_p_floor(n, true))
+		shift = fmax(shift, gsl_cdf_ugaussian_Pinv(pow(0.8, 1.0 / n)));
+	return shift;
 }
 
 static double detectable_unpaired(size_t na, size_t nb, double level)
@@ -195,7 +200,7 @@ static double detectable_unpaired(size_t na, size_t nb, double level)
 
 	if (rank_sum_k(na, nb, level, &attained) < 0)
 		return INFINITY;
-	return detectable_shift(attained, n, na + nb - 2);
+	return detectable_shift(attained, n, na + nb - 2, SUM_EFFICIENCY);
 }
 
 /*
@@ -482,7 +487,8 @@ double stats_drift(const double *v, size_t n, double *p)
 	return rho;
 }
 
-/* x with P(x) = @p of the beta distribution. GSL's own inverse does not converge for some parameters, and aborts. */
+/* x with P(x) = @p of the beta distribution. GSL's own inverse does not converge for some
+ * parameters, and aborts. */
 static double beta_quantile(double p, double a, double b)
 {
 	double lo = 0, hi = 1;

@@ -46,8 +46,8 @@ struct stats_options {
 
 /*
  * Compares within blocks. The location of a boot is the Hodges-Lehmann estimate of its samples; a block's effect is
- * the difference of its two boots; the estimate is Hodges-Lehmann's over blocks, p is Wilcoxon's
- * signed-rank test with its exact permutation distribution, and the interval inverts that test (order statistics
+ * the difference of its two boots; the estimate is Hodges-Lehmann's over blocks, p is the
+ * signed-rank test's of rank.h with its exact permutation distribution, and the interval inverts that test (order statistics
  * of the Walsh averages; Tukey 1949), so that the two agree. Fewer than 6 blocks cannot reach 95 % that way and get
  * Student's t over blocks.
  *

@@ -25,6 +25,8 @@ static double draw_boot(gsl_rng *r, const struct sim_model *m)
 {
 	double mode = m->shape == SHAPE_BIMODAL && gsl_rng_uniform(r) < 0.3 ? 0.15 : 0;
 
+	if (m->shape == SHAPE_DISTURBED && gsl_rng_uniform(r) < 0.125)
+		mode = -fabs(gsl_ran_gaussian(r, 0.25));
 	return mode + draw(r, m->shape, m->boot_sd);
 }
 

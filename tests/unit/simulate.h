@@ -11,6 +11,7 @@ enum shape {
 	SHAPE_NORMAL,
 	SHAPE_BIMODAL, /* three boots in ten are 15 % off, as pipes are by placement */
 	SHAPE_HEAVY,   /* Student's t with 3 degrees of freedom, boots and samples */
+	SHAPE_DISTURBED, /* one boot in eight shares the machine with something else: slower, by 20 % or so */
 };
 
 /* Standard deviations are of logs. */

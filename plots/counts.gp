@@ -43,7 +43,7 @@ do for [i = 1 : rows - 1] {
 	set arrow 1 + i from graph 0, first i - 0.5 to graph 1, first i - 0.5 nohead lc rgb rule lw 0.5 back
 }
 
-plot data index 1 using (f($3)):1 with points pt 6 ps 0.5 * dot lc rgb soft, \
+plot data index 1 using (f($3)):1 with points pt 6 ps ring lc rgb soft, \
 	data index 0 using (f($3)):1:(f($4)):(f($5)):(colour($2)) with xerrorbars pt 0 lw 2 lc rgb variable, \
 	data index 0 using (f($3)):1:(point($2)):(colour($2)) with points pt variable ps 1.1 * dot lc rgb variable, \
 	data index 0 using (f(largest) * 1.04):1:6:(colour($2)) with labels left offset screen across(12),0 \

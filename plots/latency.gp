@@ -28,7 +28,7 @@ do for [i = 0 : panels - 1] {
 		}
 	}
 	plot for [a = 0 : arms - 1] data index 2 * (i * arms + a) + 1 using (beside($1, a)):2 \
-			with points pt 6 ps 0.5 * dot lc rgb colour(a) notitle, \
+			with points pt 6 ps ring lc rgb colour(a) notitle, \
 		for [a = 0 : arms - 1] data index 2 * (i * arms + a) using 1:2 \
 			with lines lw 1.5 lc rgb colour(a) notitle, \
 		for [a = 0 : arms - 1] data index 2 * (i * arms + a) every 6::(2 * a % 6) using 1:2 \

@@ -48,7 +48,7 @@ set label 1 xtitle at screen across((left + width - right) / 2.0), screen down(h
 set label 2 left_means at screen across(left), screen down(height - 24) left tc rgb soft
 set label 3 right_means at screen across(width - right), screen down(height - 24) right tc rgb soft
 
-plot data index 2 using (f($2)):($1 + 0.26) with points pt 6 ps 0.5 * dot lc rgb soft, \
+plot data index 2 using (f($2)):($1 + 0.26) with points pt 6 ps ring lc rgb soft, \
 	data index 0 using (f($2)):1:(f($3)):(f($4)):(vcolour($5)) with xerrorbars pt 0 lw 2 lc rgb variable, \
 	data index 0 using (f($2)):1:(vpoint($5)):(vcolour($5)) with points pt variable ps 1.2 * dot lc rgb variable, \
 	data index 0 using (f(high)):1:6 with labels right offset screen across(78),0 tc rgb ink, \

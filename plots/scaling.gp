@@ -27,7 +27,7 @@ do for [i = 0 : panels - 1] {
 	set yrange [0 : high / factor * 1.08]
 	set format y '%g'
 	plot for [a = 0 : arms - 1] data index 2 * (i * arms + a) + 1 using (beside($1, a + 0.4)):($2 / factor) \
-			with points pt 6 ps 0.45 * dot lc rgb colour(a) notitle, \
+			with points pt 6 ps 0.9 * ring lc rgb colour(a) notitle, \
 		for [a = 0 : arms - 1] data index 2 * (i * arms + a) \
 			using (beside($1, a)):($2 / factor):($3 / factor):($4 / factor) \
 			with yerrorbars pt 0 lw 1.5 lc rgb colour(a) notitle, \

@@ -23,10 +23,10 @@ point(a) = arm_point[int(a) % 8 + 1]
 if (format eq 'png') {
 	set terminal pngcairo size 2*width,2*height font 'DejaVu Sans,9' fontscale 2 linewidth 2 pointscale 2 \
 		background paper noenhanced
-	dot = 1.0
+	dot = 1.0; ring = 0.5 # sizes of points, and of those that stand for single boots
 } else {
 	set terminal svg size width,height dynamic font 'DejaVu Sans,12' background paper noenhanced
-	dot = 0.62
+	dot = 0.62; ring = 0.55
 }
 set output stem.'.'.format
 set encoding utf8

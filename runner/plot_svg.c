@@ -104,6 +104,9 @@ static bool refine_attribute(struct buf *b, const char **here, const struct refi
 {
 	return replace_at(b, here, "id='", r->id1) || replace_at(b, here, "id=\"", r->id2) ||
 	       replace_at(b, here, "href='#", r->href) || replace_at(b, here, "url(#", r->url) ||
+	       /* A ring's line as thick as a frame's; gnuplot's is a hair that nobody sees. */
+	       replace_at(b, here, "stroke-width='0.222' stroke='currentColor' cx='0'",
+		       "stroke-width='0.4' stroke='currentColor' cx='0'") ||
 	       replace_at(b, here, "font-family=\"DejaVu Sans\"",
 		       "font-family=\"DejaVu Sans, Verdana, Arial, sans-serif\"");
 }

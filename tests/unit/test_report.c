@@ -285,6 +285,8 @@ static void test_svg_is_fit_for_pages(void **state)
 {
 	__free_char char *svg = plot_svg_refine(
 		"<svg \n xmlns=\"x\">\n<title>Gnuplot</title>\n<g fill=\"none\">\n</g>\n"
+		"<circle id='gpPt5' stroke-width='0.222' stroke='currentColor' cx='0' cy='0' r='1'/>"
+		"<path id='gpPt7' stroke-width='0.222' stroke='currentColor' d='M0'/>"
 		"<path id='gpPt0'/><use xlink:href='#gpPt0'/><g id=\"a\"><text>id='b' "
 		"&lt;url(#c)</text></g></svg>",
 		"one", "a < b");
@@ -294,6 +296,8 @@ static void test_svg_is_fit_for_pages(void **state)
 	assert_has(svg, "<title>a &lt; b</title>");
 	assert_has(svg, "id='one-gpPt0'");
 	assert_has(svg, "href='#one-gpPt0'");
+	assert_has(svg, "id='one-gpPt5' stroke-width='0.4' ");
+	assert_has(svg, "id='one-gpPt7' stroke-width='0.222' ");
 	assert_has(svg, "<g id=\"one-a\">");
 	assert_has(svg, "<text>id='b' &lt;url(#c)</text>"); /* text is not touched */
 	assert_lacks(svg, "<g fill=\"none\">");
@@ -554,6 +558,39 @@ static void test_no_latency(void **state)
 	drop_report(&m);
 }
 
+/* Radius in pixels of the smallest ring in @svg, whose circle is called @id; 0: there is none. */
+static double smallest_ring(const char *svg, const char *id)
+{
+	__free_char char *use = xasprintf("<use xlink:href='#%s' transform='translate(", id);
+	double smallest = 0;
+
+	for (const char *at = svg; (at = strstr(at, use)); at++) {
+		const char *scale = strstr(at, "scale(");
+		double v = scale ? strtod(scale + 6, NULL) : 0;
+
+		smallest = smallest && smallest < v ? smallest : v;
+	}
+	return smallest;
+}
+
+static void test_rings_can_be_seen(void **state)
+{
+	static const char *const stems[] = {
+		"ratio", "scaling", "latency", "counts-tlb_shootdowns_per_op"};
+	const struct made *m = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(stems); i++) {
+		__free_char char *name = xasprintf("%s.svg", stems[i]),
+				 *id = xasprintf("%s-gpPt5", stems[i]);
+		__free_char char *svg = fixture_read(m->out, name);
+		double r = smallest_ring(svg, id);
+
+		if (r < 2)
+			fail_msg("%s: rings of %g pixels", name, r);
+		assert_has(svg, "stroke-width='0.4' stroke='currentColor' cx='0'");
+	}
+}
+
 /* A run that has controls alone, as --aa makes it: they are the verdicts. */
 static void test_aa_run(void **state)
 {
@@ -667,6 +704,7 @@ int main(void)
 		cmocka_unit_test(test_all_failed),
 		cmocka_unit_test(test_one_block),
 		cmocka_unit_test(test_no_latency),
+		cmocka_unit_test(test_rings_can_be_seen),
 		cmocka_unit_test(test_aa_run),
 		cmocka_unit_test(test_copied_and_read_only),
 		cmocka_unit_test(test_gnuplot_missing),

@@ -230,7 +230,7 @@ static int kernel_verb_path(const struct kernel_options *o, const struct cli_com
 			print_json(kernel_json(&k));
 		else if (k.built)
 			puts(k.dir);
-		if (!k.built && !c->json)
+		if (!k.built)
 			ret = error_set(
 				err, KAB_ENVIRONMENT, "not built yet: its place will be %s", k.dir);
 		kernel_clear(&k);
@@ -417,59 +417,80 @@ static int parse_days(const char *text, double *seconds, struct error *err)
 	return 0;
 }
 
-/* One entry: 1 if it went (or would go), 0 if it stays. */
-static int clean_entry(size_t kind, const char *name, double age, bool dry_run, uint64_t *freed)
+/* What is to go, and what was said of it so far. */
+struct cleaning {
+	double age; /* seconds since its last use at least */
+	bool dry_run;
+	json_t *entries; /* NULL: told as text at once */
+	uint64_t freed;	 /* bytes */
+	int count;
+};
+
+static void tell_entry(
+	struct cleaning *cl, bool in_use, const char *what, const char *path, uint64_t size)
+{
+	const char *state = in_use ? "in use" : cl->dry_run ? "would go" : "removed";
+
+	if (cl->entries)
+		json_array_append_new(cl->entries,
+			json_pack("{s:s, s:s, s:s, s:I}", "state", state, "what", what, "path",
+				path, "bytes", (json_int_t)size));
+	else
+		printf("%-8s %s %s\n", state, what, path);
+}
+
+static void discard(struct cleaning *cl, const char *what, const char *path)
+{
+	uint64_t size = cache_size(path);
+
+	cl->freed += size;
+	cl->count++;
+	tell_entry(cl, false, what, path, size);
+	if (!cl->dry_run)
+		cache_discard(path);
+}
+
+static void clean_entry(struct cleaning *cl, size_t kind, const char *name)
 {
 	__free_char char *path = cache_path(cleaned[kind].folder, name);
 	__close_fd int lock = -1;
 	struct stat st;
 
-	if (stat(path, &st) || difftime(time(NULL), st.st_mtime) < age)
-		return 0;
+	if (stat(path, &st) || difftime(time(NULL), st.st_mtime) < cl->age)
+		return;
 	if (cleaned[kind].lock) {
 		__free_char char *lock_name = xasprintf("%s%s", cleaned[kind].lock, name);
 
 		lock = cache_lock(lock_name, LOCK_EX | LOCK_NB, NULL);
 		if (lock < 0) {
-			printf("in use   %s %s\n", cleaned[kind].what, path);
-			return 0;
+			tell_entry(cl, true, cleaned[kind].what, path, cache_size(path));
+			return;
 		}
 	}
-	*freed += cache_size(path);
-	printf("%s %s %s\n", dry_run ? "would go" : "removed ", cleaned[kind].what, path);
-	if (!dry_run)
-		cache_discard(path);
-	return 1;
+	discard(cl, cleaned[kind].what, path);
 }
 
 /* Compiled objects: ccache makes its folder anew, even under a build that runs. */
-static int clean_objects(bool dry_run, uint64_t *freed)
+static void clean_objects(struct cleaning *cl)
 {
 	__free_char char *path = xasprintf("%s/ccache", kab_cache());
 
-	if (access(path, F_OK))
-		return 0;
-	*freed += cache_size(path);
-	printf("%s objects %s\n", dry_run ? "would go" : "removed ", path);
-	if (!dry_run)
-		cache_discard(path);
-	return 1;
+	if (!access(path, F_OK))
+		discard(cl, "objects", path);
 }
 
 static int kernel_verb_clean(const struct kernel_options *o, const struct cli_common *c, int n,
 	char **operands, struct error *err)
 {
-	uint64_t freed = 0;
-	double age = 0;
-	int count = 0;
+	struct cleaning cl = {.dry_run = o->dry_run};
 
-	(void)c;
 	if (n)
 		return error_set(err, KAB_USAGE, "clean takes no operand, found '%s'", operands[0]);
 	if (!o->all == !o->older_than)
 		return error_set(err, KAB_USAGE, "clean: expected --older-than DAYS or --all");
-	if (o->older_than && parse_days(o->older_than, &age, err))
+	if (o->older_than && parse_days(o->older_than, &cl.age, err))
 		return -1;
+	cl.entries = c->json ? json_array() : NULL;
 	if (!o->dry_run)
 		cache_sweep();
 	for (size_t kind = 0; kind < ARRAY_SIZE(cleaned); kind++) {
@@ -477,12 +498,16 @@ static int kernel_verb_clean(const struct kernel_options *o, const struct cli_co
 		struct strings names = folder_names(folder, "");
 
 		for (size_t i = 0; i < names.n; i++)
-			count += clean_entry(kind, names.v[i], age, o->dry_run, &freed);
+			clean_entry(&cl, kind, names.v[i]);
 		strings_clear(&names);
 	}
 	if (o->all)
-		count += clean_objects(o->dry_run, &freed);
-	printf("%d entries, %.1f GB\n", count, freed / 1e9);
+		clean_objects(&cl);
+	if (c->json)
+		print_json(json_pack("{s:o, s:i, s:I}", "entries", cl.entries, "count", cl.count,
+			"bytes", (json_int_t)cl.freed));
+	else
+		printf("%d entries, %.1f GB\n", cl.count, cl.freed / 1e9);
 	return 0;
 }
 

@@ -884,6 +884,10 @@ static void test_verb_builds_lists_and_cleans(void **state)
 		KAB_ENVIRONMENT);
 	expect_output("not built yet");
 	assert_int_equal(
+		kernel_verb("path", "--json", "--base", fx->tarball, "--series", "good:1", NULL),
+		KAB_ENVIRONMENT);
+	expect_output("\"built\": false");
+	assert_int_equal(
 		kernel_verb("build", "-q", "--base", fx->tarball, "--series", "good:1", NULL),
 		KAB_OK);
 	assert_int_equal(
@@ -903,6 +907,16 @@ static void test_verb_builds_lists_and_cleans(void **state)
 	assert_int_equal(kernel_verb("clean", "--all", "--dry-run", NULL), KAB_OK);
 	expect_output("would go kernel");
 	assert_int_equal(entries("kernels"), 1);
+	assert_int_equal(kernel_verb("clean", "--all", "--dry-run", "--json", NULL), KAB_OK);
+	o = output_json();
+	assert_int_equal(json_integer_value(json_object_get(o, "count")),
+		json_array_size(json_object_get(o, "entries")));
+	assert_true(json_integer_value(json_object_get(o, "bytes")) > 0);
+	assert_string_equal(
+		json_string_value(json_object_get(
+			json_array_get(json_object_get(o, "entries"), 0), "state")),
+		"would go");
+	json_decref(o);
 	shell("touch -d '3 days ago' %s/kab/kernels/*", fx->dir);
 	assert_int_equal(kernel_verb("clean", "--older-than", "2", NULL), KAB_OK);
 	assert_int_equal(entries("kernels"), 0);

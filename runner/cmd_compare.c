@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 #include "commands.h"
@@ -135,13 +136,25 @@ static int draw_and_print(const struct arguments *a, const char *path, struct er
 	return ret;
 }
 
+static bool same_folder(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static int compare_and_print(const struct arguments *a, char **paths, int npaths, struct error *err)
 {
 	struct store *run = store_open(paths[0], false, NULL, err), *other = NULL;
 	struct comparison *c = NULL;
 	int status = -1;
 
-	if (run && npaths == 2)
+	if (run && npaths == 2 && same_folder(paths[0], paths[1]))
+		error_set(err, KAB_USAGE,
+			"%s: a run against itself; expected another run, or one alone, whose arms "
+			"are compared",
+			paths[1]);
+	else if (run && npaths == 2)
 		other = store_open(paths[1], false, NULL, err);
 	if (run && (npaths == 1 || other))
 		c = compare_runs(run, other, &a->compare, err);

@@ -263,11 +263,17 @@ static void test_verb_prints_and_exits_by_verdict(void **state)
 static void test_verb_refuses_bad_usage(void **state)
 {
 	const struct world *w = *state;
+	__free_char char *with_slash = xasprintf("%s/", w->path);
 	char *out;
 
 	assert_int_equal(run_verb((char *[]){"compare", NULL}, &out), KAB_USAGE);
 	free(out);
 	assert_int_equal(VERB(w->path, w->path, w->path), KAB_USAGE);
+	free(out);
+	/* A run measured apart from itself: every difference would be none. */
+	assert_int_equal(VERB(w->path, w->path), KAB_USAGE);
+	free(out);
+	assert_int_equal(VERB(w->path, with_slash), KAB_USAGE);
 	free(out);
 	assert_int_equal(VERB(w->results), KAB_USAGE);
 	free(out);

@@ -94,6 +94,8 @@ static int ask_for_commands(const struct run_order *o, struct error *err)
 			m->path);
 	fprintf(stderr, "Run them? [y/N] ");
 	answer = getchar();
+	if (kab_interrupted)
+		return error_set(err, KAB_INTERRUPTED, "interrupted; nothing was run");
 	if (answer != 'y' && answer != 'Y')
 		return error_set(err, KAB_USAGE, "the commands of %s were not agreed to", m->path);
 	return 0;

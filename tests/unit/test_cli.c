@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The program as a shell sees it: exit statuses, streams and signals that belong to no verb. */
+#include <pty.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -142,6 +143,61 @@ static void test_signals_that_were_ignored_stay_so(void **state)
 	assert_int_equal(dir_remove(dir, NULL), 0);
 }
 
+/* kab on a terminal of its own, which asks whether it may run a command. Its id; the terminal's other
+ * end in @fd. */
+static pid_t asking_kab(const char *dir, int *fd)
+{
+	static const char matrix[] = "arms: {here: {}}\nexecutor: {local: {}}\nworkloads:\n"
+				     "  - {name: nothing, command: 'echo 1', figure: {regex: '([0-9])', "
+				     "name: ones, unit: x, better: more}}\n";
+	__free_char char *path = xasprintf("%s/m.yaml", dir);
+	char text[4096] = "";
+	size_t len = 0;
+	ssize_t n = 1;
+	pid_t pid;
+
+	assert_int_equal(file_write_atomic(path, matrix, strlen(matrix), NULL), 0);
+	pid = forkpty(fd, NULL, NULL, NULL);
+	assert_true(pid >= 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl(kab(), "kab", "run", path, "--results", dir, NULL);
+		_exit(127);
+	}
+	while (n > 0 && !strstr(text, "[y/N]") && len < sizeof(text) - 1) {
+		n = read(*fd, text + len, sizeof(text) - 1 - len);
+		len += n > 0 ? (size_t)n : 0;
+		text[len] = '\0';
+	}
+	if (!strstr(text, "[y/N]"))
+		fail_msg("no question: %s", text);
+	return pid;
+}
+
+static void test_answers_to_the_question(void **state)
+{
+	static const struct {
+		const char *keys;
+		int status;
+	} cases[] = {{"n\n", KAB_USAGE}, {"\x04", KAB_USAGE}, {"\x03", KAB_INTERRUPTED}};
+	char dir[] = "/tmp/kab-cli-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int fd, status;
+		pid_t pid = asking_kab(dir, &fd);
+
+		assert_int_equal(
+			write(fd, cases[i].keys, strlen(cases[i].keys)), strlen(cases[i].keys));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), cases[i].status);
+		close(fd);
+	}
+	assert_int_equal(dir_remove(dir, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +205,7 @@ int main(void)
 		cmocka_unit_test(test_a_reader_may_leave),
 		cmocka_unit_test(test_counts_start_at_one),
 		cmocka_unit_test(test_signals_that_were_ignored_stay_so),
+		cmocka_unit_test(test_answers_to_the_question),
 	};
 
 	return cmocka_run_group_tests_name("cli", tests, NULL, NULL);

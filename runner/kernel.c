@@ -111,9 +111,10 @@ static json_t *series_json(const struct arm *arm)
 static json_t *inputs_json(const struct arm *arm, const struct inputs *in, const char *key)
 {
 	const struct recipe *r = &in->recipe;
+	__free_char char *base = path_without_home(in->source.name);
 
 	return json_pack("{s:i, s:s, s:{s:s, s:s, s:s?}, s:s, s:i, s:o, s:s?, s:o, s:o, s:o, s:b}",
-		"format", KERNEL_FORMAT, "key", key, "base", "name", in->source.name, "checksum",
+		"format", KERNEL_FORMAT, "key", key, "base", "name", base, "checksum",
 		in->source.checksum, "version", in->source.version, "toolchain", in->toolchain,
 		"align", (int)r->align, "series", series_json(arm), "mutation", arm->mutation,
 		"patches", ingredients_json(r->patches, r->npatches), "fragments",

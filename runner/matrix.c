@@ -221,6 +221,13 @@ static void set_string(json_t *o, const char *key, const char *value)
 		json_object_set_new(o, key, json_string(value));
 }
 
+static void set_path(json_t *o, const char *key, const char *path)
+{
+	__free_char char *shown = path ? path_without_home(path) : NULL;
+
+	set_string(o, key, shown);
+}
+
 static json_t *params_json(const struct params *p)
 {
 	json_t *o = json_object();
@@ -235,9 +242,9 @@ static json_t *base_json(const struct base *b)
 	json_t *o = json_object();
 
 	set_string(o, "package", b->package);
-	set_string(o, "tree", b->tree);
+	set_path(o, "tree", b->tree);
 	set_string(o, "rev", b->rev);
-	set_string(o, "tarball", b->tarball);
+	set_path(o, "tarball", b->tarball);
 	return o;
 }
 
@@ -290,7 +297,7 @@ static json_t *executor_json(const struct matrix *m)
 	set_string(o, "kind", executor_kind_name(m->executor));
 	json_object_set_new(o, "machines", machines);
 	set_string(o, "label", m->local_label);
-	set_string(o, "share", m->share);
+	set_path(o, "share", m->share);
 	return o;
 }
 

@@ -101,3 +101,15 @@ char *kab_program(const char *name)
 	}
 	return NULL;
 }
+
+char *path_without_home(const char *path)
+{
+	const char *home = getenv("HOME");
+	size_t n = home ? strlen(home) : 0;
+
+	while (n && home[n - 1] == '/')
+		n--;
+	if (!n || strncmp(path, home, n) || path[n] != '/')
+		return xstrdup(path);
+	return xasprintf("~%s", path + n);
+}

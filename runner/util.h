@@ -63,6 +63,8 @@ int sha256_file(const char *path, char out[65], struct error *err);
 const char *kab_home(void);
 /* $XDG_CACHE_HOME/kab or ~/.cache/kab. Static. */
 const char *kab_cache(void);
+/* @path for what is handed on: "~/..." where it lies below $HOME, whose name is nobody's business. Caller frees. */
+char *path_without_home(const char *path);
 
 /*
  * The path of one of our own programs (kab-workload, kab-guest): $KAB_LIBEXEC, else beside the running

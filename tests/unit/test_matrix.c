@@ -228,6 +228,33 @@ static void test_json_is_complete(void **state)
 	matrix_free(m);
 }
 
+/* run.json is handed on: the name of a home folder has no place in it. */
+static void test_json_has_no_home(void **state)
+{
+	static const char text[] =
+		"base: {tree: ~/src/linux}\n"
+		"arms: {a: {}, b: {base: {tarball: ~/l.tar.xz}}, c: {base: {tree: /home/someone-else/l}}}\n"
+		"executor: {vm: {share: ~/guest}}\nworkloads: [{name: pipe}]\n";
+	__free_char char *home = xstrdup(getenv("HOME") ?: "/"), *json = NULL;
+	struct matrix *m;
+	json_t *o;
+
+	(void)state;
+	setenv("HOME", "/home/someone", 1);
+	m = parse(text);
+	o = matrix_to_json(m);
+	setenv("HOME", home, 1);
+	json = json_dumps(o, JSON_SORT_KEYS);
+	assert_string_equal(m->share, "/home/someone/guest");
+	assert_null(strstr(json, "/home/someone/"));
+	assert_non_null(strstr(json, "\"tree\": \"~/src/linux\""));
+	assert_non_null(strstr(json, "\"tarball\": \"~/l.tar.xz\""));
+	assert_non_null(strstr(json, "\"share\": \"~/guest\""));
+	assert_non_null(strstr(json, "/home/someone-else/l"));
+	json_decref(o);
+	matrix_free(m);
+}
+
 /* Key order, comments and layout are no part of what a matrix means. */
 static void test_json_is_canonical(void **state)
 {
@@ -503,6 +530,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_every_key),
 		cmocka_unit_test(test_json_is_complete),
+		cmocka_unit_test(test_json_has_no_home),
 		cmocka_unit_test(test_json_is_canonical),
 		cmocka_unit_test(test_executors),
 		cmocka_unit_test(test_baseline_without_stock),

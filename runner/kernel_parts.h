@@ -102,6 +102,13 @@ struct recipe {
 	unsigned align;
 };
 int recipe_read(const struct arm *arm, struct recipe *r, struct error *err);
+/*
+ * Where series @name (a folder), the config fragment @name and the mutation "series/name" lie. NULL with
+ * KAB_USAGE, saying which there are. Caller frees.
+ */
+char *recipe_series(const char *name, struct error *err);
+char *recipe_config(const char *name, struct error *err);
+char *recipe_mutation(const char *mutation, struct error *err);
 /* Applies the patches to @tree, offsets accepted, fuzz not; @base names what they did not apply to. */
 int recipe_apply(const struct recipe *r, const char *tree, const char *base, const char *log,
 		 struct error *err);

@@ -91,8 +91,7 @@ static int unknown_name(const char *what, const char *name, const char *folder, 
 		err, KAB_USAGE, "%s '%s': not in %s; there are: %s", what, name, folder, list);
 }
 
-/* The folder of series @name. Caller frees. */
-static char *series_folder(const char *name, struct error *err)
+char *recipe_series(const char *name, struct error *err)
 {
 	__free_char char *all = xasprintf("%s/kernel-patch/series", kab_home());
 	char *path = strchr(name, '/') ? xstrdup(name) : xasprintf("%s/%s", all, name);
@@ -246,7 +245,7 @@ static int add_selftests(struct recipe *r, const char *path, unsigned patches, s
 
 static int add_series(struct recipe *r, const struct series_ref *ref, struct error *err)
 {
-	__free_char char *folder = series_folder(ref->name, err);
+	__free_char char *folder = recipe_series(ref->name, err);
 	__free_char char *config = NULL, *selftests = NULL;
 
 	if (!folder || add_patches(r, ref, folder, err))
@@ -258,36 +257,56 @@ static int add_series(struct recipe *r, const struct series_ref *ref, struct err
 	return is_kind(selftests, S_IFREG) ? add_selftests(r, selftests, ref->patches, err) : 0;
 }
 
-static int add_config(struct recipe *r, const char *name, struct error *err)
+char *recipe_config(const char *name, struct error *err)
 {
 	__free_char char *folder = xasprintf("%s/kernel-patch/config", kab_home());
-	__free_char char *path =
-		strchr(name, '/') ? xstrdup(name) : xasprintf("%s/%s.config", folder, name);
+	char *path = strchr(name, '/') ? xstrdup(name) : xasprintf("%s/%s.config", folder, name);
 
 	if (is_kind(path, S_IFREG))
-		return add_fragment(r, "config", path, 0, err);
+		return path;
 	if (strchr(name, '/'))
-		return error_set(err, KAB_USAGE, "config fragment '%s': no such file", name);
-	return unknown_name("config fragment", name, folder, ".config", err);
+		error_set(err, KAB_USAGE, "config fragment '%s': no such file", name);
+	else
+		unknown_name("config fragment", name, folder, ".config", err);
+	free(path);
+	return NULL;
 }
 
-/* @mutation is "series/name", where the series may be a path. */
-static int add_mutation(struct recipe *r, const char *mutation, struct error *err)
+static int add_config(struct recipe *r, const char *name, struct error *err)
+{
+	__free_char char *path = recipe_config(name, err);
+
+	return path ? add_fragment(r, "config", path, 0, err) : -1;
+}
+
+char *recipe_mutation(const char *mutation, struct error *err)
 {
 	const char *slash = strrchr(mutation, '/');
 	__free_char char *series = slash ? xstrndup(mutation, slash - mutation) : NULL;
-	__free_char char *folder = NULL, *mutations = NULL, *path = NULL;
+	__free_char char *folder = NULL, *mutations = NULL;
+	char *path;
 
-	if (!slash || slash == mutation || !slash[1])
-		return error_set(err, KAB_USAGE, "mutation '%s': expected series/name", mutation);
-	folder = series_folder(series, err);
+	if (!slash || slash == mutation || !slash[1]) {
+		error_set(err, KAB_USAGE, "mutation '%s': expected series/name", mutation);
+		return NULL;
+	}
+	folder = recipe_series(series, err);
 	if (!folder)
-		return -1;
+		return NULL;
 	mutations = xasprintf("%s/mutations", folder);
 	path = xasprintf("%s/%s.patch", mutations, slash + 1);
-	if (!is_kind(path, S_IFREG))
-		return unknown_name("mutation", mutation, mutations, ".patch", err);
-	return add_ingredient(&r->patches, &r->npatches, mutation, path, err);
+	if (is_kind(path, S_IFREG))
+		return path;
+	unknown_name("mutation", mutation, mutations, ".patch", err);
+	free(path);
+	return NULL;
+}
+
+static int add_mutation(struct recipe *r, const char *mutation, struct error *err)
+{
+	__free_char char *path = recipe_mutation(mutation, err);
+
+	return path ? add_ingredient(&r->patches, &r->npatches, mutation, path, err) : -1;
 }
 
 int recipe_read(const struct arm *arm, struct recipe *r, struct error *err)

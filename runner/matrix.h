@@ -104,6 +104,7 @@ struct workload_spec {
 	bool secondary;		/* its metrics stay out of the correction: key "primary: false" */
 	struct dimension *dims; /* every parameter given, lists as given, sorted by key */
 	size_t ndims;
+	size_t line, column; /* in the file, from 1 */
 };
 
 struct matrix {

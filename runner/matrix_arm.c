@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel_parts.h"
 #include "util.h"
 
 #define MAX_ARMS 64
@@ -30,6 +31,22 @@ int matrix_read_base(struct schema *s, yaml_node_t *node, const struct schema_ke
 	if (b->rev && !b->tree)
 		return schema_error(s, node, "'rev' goes with 'tree' alone");
 	return 0;
+}
+
+/*
+ * What is named has to be there when the matrix is to be run; a path is looked at when a kernel is
+ * built of it.
+ */
+static int check_name(struct schema *s, const yaml_node_t *node, const char *name,
+	char *(*find)(const char *name, struct error *err))
+{
+	struct error why = {0};
+	__free_char char *path = NULL;
+
+	if (!((struct matrix_file *)s->context)->catalog)
+		return 0;
+	path = find(name, &why);
+	return path ? 0 : schema_error(s, node, "%s", why.text);
 }
 
 /* "name", "name:3", "path/to/folder". */
@@ -58,7 +75,7 @@ static int add_series(struct schema *s, yaml_node_t *key, yaml_node_t *item, voi
 	ref.name = xstrndup(text, colon - text);
 	a->series = xrealloc_array(a->series, a->nseries + 1, sizeof(*a->series));
 	a->series[a->nseries++] = ref;
-	return 0;
+	return strchr(ref.name, '/') ? 0 : check_name(s, item, ref.name, recipe_series);
 }
 
 static int read_series(
@@ -78,7 +95,7 @@ static int add_config(struct schema *s, yaml_node_t *key, yaml_node_t *item, voi
 		return -1;
 	a->config = xrealloc_array(a->config, a->nconfig + 1, sizeof(*a->config));
 	a->config[a->nconfig++] = xstrdup(text);
-	return 0;
+	return strchr(text, '/') ? 0 : check_name(s, item, text, recipe_config);
 }
 
 static int read_config(
@@ -114,7 +131,7 @@ static int read_mutation(
 		return schema_error(
 			s, node, "expected a mutation as 'series/name', found '%.50s'", text);
 	*(char **)field = xstrdup(text);
-	return 0;
+	return strchr(slash + 1, '/') ? 0 : check_name(s, node, text, recipe_mutation);
 }
 
 static int read_cmdline(

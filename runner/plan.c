@@ -86,7 +86,8 @@ static int add_cell(struct plan *p, size_t workload, size_t machine, const size_
 	for (size_t i = 0; i + 1 < p->ncells; i++)
 		if (!strcmp(p->cells[i].id, c.id))
 			return error_set(err, KAB_USAGE,
-				"%s: two workloads make the same cell '%s'", m->path, c.id);
+				"%s:%zu:%zu: two workloads make the same cell '%s'", m->path,
+				w->line, w->column, c.id);
 	if (p->ncells > MAX_CELLS)
 		return error_set(err, KAB_USAGE, "%s: more than %d cells", m->path, MAX_CELLS);
 	return 0;

@@ -144,7 +144,7 @@ static void check_full_arms(const struct matrix *m)
 	assert_int_equal(patched->nconfig, 2);
 	assert_string_equal(patched->cmdline, "quiet schedstats=enable"); /* by an alias */
 	assert_int_equal(patched->align, 64);
-	assert_string_equal(patched->mutation, "vm-local-cpu/no-flush");
+	assert_string_equal(patched->mutation, "vm-local-cpu/flush-left-out");
 	assert_int_equal(patched->nparams, 2);
 	assert_string_equal(patched->params[0].workload, "null");
 	assert_string_equal(params_get(&patched->params[0].params, "pin"), "spread");
@@ -209,8 +209,8 @@ static void test_every_key(void **state)
 static void test_json_is_complete(void **state)
 {
 	static const char *const words[] = {"\"plain\"", "v6.1", "linux-source-6.12",
-		"vm-local-cpu", "\"patches\":2", "more/patches", "debug", "schedstats=enable",
-		"\"align\":64", "no-flush", "spread", "\"nodes\":2", "536870912", "/srv",
+		"vm-local-cpu", "\"patches\":2", "more/patches", "debug-info", "schedstats=enable",
+		"\"align\":64", "flush-left-out", "spread", "\"nodes\":2", "536870912", "/srv",
 		"\"blocks\":12", "\"samples\":2", "\"warmup\":0", "\"precision\":0.01",
 		"\"budget_s\":1200", "perf-stat", "18446744073709551615", "\"threshold\":0.005",
 		"200ms", "perf bench sched pipe", "ops/sec", "pipe_ops_per_s", "ops/s",

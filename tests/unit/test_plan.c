@@ -110,7 +110,7 @@ static void test_refused(void **state)
 {
 	(void)state;
 	expect_refused("arms: {a: {}}\nworkloads: [{name: pipe}, {name: pipe}]\n", NULL,
-		"the same cell 'pipe'");
+		"m.yaml:2:27: two workloads make the same cell 'pipe'");
 	expect_refused(machines, &(struct plan_options){.only = "messaging*"},
 		"no cell matches 'messaging*'");
 	expect_refused("arms: {a: {}}\nblocks: 1000\nsamples: 1000\nworkloads: [{name: p, k: [1, "

@@ -44,6 +44,16 @@ void comparison_warn(struct comparison *c, const char *fmt, ...)
 	va_end(ap);
 }
 
+char *comparison_left_out(const struct comparison *c)
+{
+	size_t n = c->percentiles_left_out;
+
+	return n ? xasprintf("%zu latency percentile%s left out: 99 %% takes 100 operations a sample, "
+			     "99.9 %% takes 1000",
+			   n, n == 1 ? "" : "s")
+		 : NULL;
+}
+
 void comparison_free(struct comparison *c)
 {
 	if (!c)

@@ -53,6 +53,7 @@ struct comparison {
 	struct row *rows; /* primary first, then by cell, arm, metric, in the matrix's order */
 	size_t nrows;
 	size_t ok, skipped, failed, warmups, outliers; /* samples; outliers: of primary metrics */
+	size_t percentiles_left_out; /* rows that there are not, for want of operations: see metric_least_ops() */
 	size_t control_changed, control_total; /* A/A comparisons of primary metrics, layout's left out */
 	size_t control_below_alpha; /* of these, with p < alpha before correction */
 	char **warnings; /* conditions that differ between arms, drift, lives > 0, few blocks ... */
@@ -97,6 +98,9 @@ int fail_on_parse(const char *text, unsigned *fail_on, struct error *err);
 json_t *comparison_to_json(const struct comparison *c);
 /* The verdict table for a terminal or a pipe; @color: ANSI colours, @verbose: secondary metrics too. Caller frees. */
 char *comparison_table(const struct comparison *c, bool color, bool verbose);
+
+/* In words how many percentiles were left out and why; NULL: none. Caller frees. */
+char *comparison_left_out(const struct comparison *c);
 
 /* For what adds to a comparison while it is made: @text in its keeping; a warning, one sentence or more. */
 const char *comparison_keep(struct comparison *c, const char *text);

@@ -88,10 +88,11 @@ json_t *comparison_to_json(const struct comparison *c)
 		json_array_append_new(rows, row_json(&c->rows[i]));
 	for (size_t i = 0; i < c->nwarnings; i++)
 		json_array_append_new(warnings, text(c->warnings[i]));
-	return json_pack("{s:o,s:o,s:o,s:s,s:o,s:s,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:i}", "baseline",
+	return json_pack("{s:o,s:o,s:o,s:s,s:o,s:s,s:b,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i}", "baseline",
 		text(c->baseline), "alpha", number(c->alpha), "threshold", number(c->threshold),
 		"correction", c->correction, "comparisons", count(c->primary_count), "executor",
 		c->executor, "paired", c->paired, "blocks", count(c->blocks), "p_floor",
 		number(c->p_floor), "samples", samples_json(c), "control", control_json(c), "rows",
-		rows, "warnings", warnings, "status", (int)comparison_status(c));
+		rows, "percentiles_left_out", count(c->percentiles_left_out), "warnings", warnings,
+		"status", (int)comparison_status(c));
 }

@@ -194,6 +194,17 @@ static void add_metric(
 			"only %s has it", isfinite(e->arm_median) ? d->row.arm : c->baseline);
 }
 
+/* A percentile of fewer operations than it is a share of is their worst one under another name. */
+static bool lacks_operations(const struct tally *t, const char *metric)
+{
+	uint64_t least = metric_least_ops(metric);
+
+	for (size_t i = 0; i < t->nok; i++)
+		if (t->ok[i]->latency.count && t->ok[i]->latency.count < least)
+			return true;
+	return false;
+}
+
 static void add_metrics(struct comparison *c, const struct meeting *at, struct drafts *to)
 {
 	struct names names = {};
@@ -202,8 +213,12 @@ static void add_metrics(struct comparison *c, const struct meeting *at, struct d
 	add_names(&names, at->arm);
 	if (names.n)
 		qsort(names.v, names.n, sizeof(*names.v), by_table);
-	for (size_t i = 0; i < names.n; i++)
-		add_metric(c, at, names.v[i], to);
+	for (size_t i = 0; i < names.n; i++) {
+		if (lacks_operations(at->base, names.v[i]) || lacks_operations(at->arm, names.v[i]))
+			c->percentiles_left_out++;
+		else
+			add_metric(c, at, names.v[i], to);
+	}
 	free(names.v);
 }
 

@@ -241,6 +241,7 @@ static void put_counts(struct table *t)
 		VERDICT_CHANGED, VERDICT_SAME, VERDICT_UNCLEAR, VERDICT_FAILED, VERDICT_SKIPPED};
 	const struct comparison *c = t->c;
 	size_t count[VERDICTS] = {}, hidden = 0;
+	__free_char char *left_out = comparison_left_out(c);
 	const char *separator = "";
 
 	for (size_t i = 0; i < c->nrows; i++) {
@@ -266,6 +267,8 @@ static void put_counts(struct table *t)
 	if (hidden)
 		buf_addf(&t->out, "%zu more row%s of secondary metrics: -v\n", hidden,
 			hidden == 1 ? "" : "s");
+	if (left_out)
+		buf_addf(&t->out, "%s\n", left_out);
 }
 
 static void put_controls(struct table *t)

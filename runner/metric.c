@@ -165,3 +165,21 @@ double metric_floor(const struct metric *m)
 			return floors[i].floor;
 	return 0;
 }
+
+uint64_t metric_least_ops(const char *name)
+{
+	static const struct {
+		const char *name;
+		uint64_t ops;
+	} percentiles[] = {
+		{"latency_p50_ns", 2},
+		{"latency_p90_ns", 10},
+		{"latency_p99_ns", 100},
+		{"latency_p99_9_ns", 1000},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(percentiles); i++)
+		if (!strcmp(percentiles[i].name, name))
+			return percentiles[i].ops;
+	return 0;
+}

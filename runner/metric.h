@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum metric_better { BETTER_NONE, BETTER_MORE, BETTER_LESS };
 enum metric_scale {
@@ -42,5 +43,11 @@ void metric_define(const struct metric *m);
  * nanoseconds for an interrupt or a switch: less than any threshold of the rates it would show in.
  */
 double metric_floor(const struct metric *m);
+
+/*
+ * Operations that a sample needs for its latency percentile @name to be more than its worst ones: 100 for
+ * the 99th, 1000 for the 99.9th, so that one operation or more lies beyond. 0: @name is no percentile.
+ */
+uint64_t metric_least_ops(const char *name);
 
 #endif

@@ -260,7 +260,9 @@ void html_verdicts(struct buf *b, const struct report *r)
 
 void html_other_rows(struct buf *b, const struct report *r)
 {
-	if (!count_rows(r, is_other))
+	__free_char char *left_out = comparison_left_out(r->c);
+
+	if (!count_rows(r, is_other) && !left_out)
 		return;
 	buf_addstr(b, "<section><h2>Other figures</h2>\n");
 	if (count_rows(r, is_changed)) {
@@ -268,5 +270,10 @@ void html_other_rows(struct buf *b, const struct report *r)
 		add_table(b, r, is_changed);
 	}
 	add_folded_table(b, r, is_unchanged, "All the others");
+	if (left_out) {
+		buf_addstr(b, "<p class=\"soft\">");
+		text_add_html(b, left_out);
+		buf_addstr(b, ".</p>\n");
+	}
 	buf_addstr(b, "</section>\n");
 }

@@ -65,7 +65,7 @@ static void add_item(struct buf *b, const char *text)
 static void add_head(struct buf *b, const struct report *r)
 {
 	__free_char char *summary = report_summary(r), *method = report_method_line(r);
-	__free_char char *control = report_control_line(r);
+	__free_char char *control = report_control_line(r), *left_out = comparison_left_out(r->c);
 
 	buf_addstr(b, "# ");
 	text_add_md(b, r->title);
@@ -78,6 +78,8 @@ static void add_head(struct buf *b, const struct report *r)
 		r->c->failed, r->c->skipped, r->c->warmups);
 	if (control)
 		add_item(b, control);
+	if (left_out)
+		add_item(b, left_out);
 	for (size_t i = 0; i < r->c->nwarnings; i++) {
 		buf_addstr(b, i ? "" : "\nWarnings:\n\n");
 		add_item(b, r->c->warnings[i]);

@@ -52,14 +52,14 @@ static unsigned hash(const char *s)
 	return h;
 }
 
-static void add_latency(struct sample *s, double median)
+static void add_latency(struct sample *s, double median, unsigned operations)
 {
 	struct histogram *h = &s->latency;
 
 	h->n = HIST_BUCKETS;
 	h->bucket = xcalloc(HIST_BUCKETS, sizeof(*h->bucket));
 	h->min = UINT64_MAX;
-	for (unsigned i = 0; i < 2000; i++) {
+	for (unsigned i = 0; i < operations; i++) {
 		double tail = i % 50 ? 1 : 3 + i % 7;
 		uint64_t v = (uint64_t)(median * tail * (1 + 0.3 * wobble(i, s->seq, s->block)));
 
@@ -73,6 +73,8 @@ static void add_latency(struct sample *s, double median)
 		s, "latency_p50_ns", (double)hist_percentile(h->bucket, h->n, h->min, h->max, 0.5));
 	sample_set_metric(s, "latency_p99_ns",
 		(double)hist_percentile(h->bucket, h->n, h->min, h->max, 0.99));
+	sample_set_metric(s, "latency_p99_9_ns",
+		(double)hist_percentile(h->bucket, h->n, h->min, h->max, 0.999));
 }
 
 static void add_figures(struct sample *s, const struct report_effects *e, unsigned cpus)
@@ -91,7 +93,7 @@ static void add_figures(struct sample *s, const struct report_effects *e, unsign
 	sample_set_metric(
 		s, "tlb_shootdowns_per_op", local && !patched ? e->shootdowns * (cpus - 1) : 0);
 	if (e->latency)
-		add_latency(s, 1e9 * cpus / rate);
+		add_latency(s, 1e9 * cpus / rate, e->operations ? e->operations : 2000);
 }
 
 static struct sample make_sample(

@@ -13,6 +13,7 @@ struct report_effects {
 	double factor;	   /* arm patched: rate of the baseline times this in the localcpu cells */
 	double shootdowns; /* an operation and sibling, of arms other than patched */
 	bool latency;	   /* samples carry histograms */
+	unsigned operations; /* in each of them; 0: 2000 */
 	unsigned blocks;   /* only the first ones are run; 0: all */
 	enum sample_status status; /* of every sample */
 };

@@ -99,6 +99,52 @@ static const struct row *find_row(const struct figures *m, const char *cell, con
 	return NULL;
 }
 
+static size_t count_rows(const struct figures *m, const char *metric)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->c->nrows; i++)
+		n += !strcmp(m->c->rows[i].metric.name, metric);
+	return n;
+}
+
+/* Of 30 operations the worst is every percentile from the 97th on. */
+static void test_percentiles_need_operations(void **state)
+{
+	static const struct {
+		unsigned operations;
+		size_t p99, p99_9, left_out;
+		const char *words;
+	} cases[] = {
+		{30, 0, 0, 4, "4 latency percentiles left out: 99 % takes 100 operations"},
+		{100, 2, 0, 2, "2 latency percentiles left out"},
+		{999, 2, 0, 2, "2 latency percentiles left out"},
+		{1000, 2, 2, 0, NULL},
+	};
+	__free_char char *matrix = matrix_of("2", "  - {name: localcpu}\n  - {name: pipe}\n");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct report_effects effects = plain;
+		__free_char char *words = NULL, *table = NULL;
+		struct figures m;
+
+		effects.operations = cases[i].operations;
+		make_figures(&m, matrix, &effects);
+		words = comparison_left_out(m.c);
+		table = comparison_table(m.c, false, false);
+		assert_int_equal(count_rows(&m, "latency_p50_ns"), 2);
+		assert_int_equal(count_rows(&m, "latency_p99_ns"), cases[i].p99);
+		assert_int_equal(count_rows(&m, "latency_p99_9_ns"), cases[i].p99_9);
+		assert_int_equal(m.c->percentiles_left_out, cases[i].left_out);
+		assert_int_equal(!words, !cases[i].words);
+		assert_int_equal(!strstr(table, "percentiles left out"), !cases[i].words);
+		if (words)
+			assert_non_null(strstr(words, cases[i].words));
+		drop_figures(&m);
+	}
+}
+
 /* Three boots whose samples lie so that the median of medians is another than that of all. */
 static void test_median_of_all_samples(void **state)
 {
@@ -205,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_titles_differ),
+		cmocka_unit_test(test_percentiles_need_operations),
 		cmocka_unit_test(test_median_of_all_samples),
 		cmocka_unit_test(test_counts_agree_with_the_table),
 		cmocka_unit_test(test_published_curves_meet_at_an_x_of_all),

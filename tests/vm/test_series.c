@@ -25,6 +25,7 @@
 
 struct results {
 	unsigned passed, failed, skipped;
+	unsigned not_started; /* of the failed ones */
 	bool oops;
 };
 
@@ -87,6 +88,7 @@ static void run_selftest(struct executor *ex, const char *path, struct results *
 		print_message("# %s: %s: %s\n", name, sample_status_name(res.status),
 			res.reason ? res.reason : "");
 		r->oops |= res.status == SAMPLE_OOPS;
+		r->not_started += res.status == SAMPLE_FAILED && !(res.out && *res.out);
 		r->failed++;
 	} else if (res.exit_status == 4) { /* kselftest's KSFT_SKIP */
 		r->skipped++;
@@ -212,6 +214,8 @@ static void mutation_fails(const char *series, const char *file)
 	arm.label = name;
 	arm.mutation = name;
 	r = run_arm(&arm, NULL);
+	if (r.not_started)
+		fail_msg("mutation %s: %u self-tests could not be started", name, r.not_started);
 	if (!r.failed)
 		fail_msg("mutation %s: no self-test noticed", name);
 }

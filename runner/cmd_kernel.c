@@ -432,9 +432,9 @@ static void tell_entry(
 	const char *state = in_use ? "in use" : cl->dry_run ? "would go" : "removed";
 
 	if (cl->entries)
-		json_array_append_new(cl->entries,
-			json_pack("{s:s, s:s, s:s, s:I}", "state", state, "what", what, "path",
-				path, "bytes", (json_int_t)size));
+		json_array_append_new(
+			cl->entries, json_pack("{s:s, s:s, s:s, s:I}", "state", state, "what", what,
+					     "path", path, "bytes", (json_int_t)size));
 	else
 		printf("%-8s %s %s\n", state, what, path);
 }

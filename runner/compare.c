@@ -48,7 +48,8 @@ char *comparison_left_out(const struct comparison *c)
 {
 	size_t n = c->percentiles_left_out;
 
-	return n ? xasprintf("%zu latency percentile%s left out: 99 %% takes 100 operations a sample, "
+	return n ? xasprintf("%zu latency percentile%s left out: 99 %% takes 100 operations a "
+			     "sample, "
 			     "99.9 %% takes 1000",
 			   n, n == 1 ? "" : "s")
 		 : NULL;

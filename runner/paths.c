@@ -79,7 +79,10 @@ const char *kab_cache(void)
 	} else {
 		struct passwd *pw = home && *home ? NULL : getpwuid(getuid());
 
-		snprintf(path, sizeof(path), "%s/.cache/kab", home && *home ? home : pw ? pw->pw_dir : "/tmp");
+		snprintf(path, sizeof(path), "%s/.cache/kab",
+			home && *home ? home
+			: pw	      ? pw->pw_dir
+				      : "/tmp");
 	}
 	return path;
 }
@@ -87,7 +90,7 @@ const char *kab_cache(void)
 char *kab_program(const char *name)
 {
 	const char *env = getenv("KAB_LIBEXEC");
-	const char *folders[] = { env && *env ? env : NULL, own_folder(), KAB_LIBEXEC };
+	const char *folders[] = {env && *env ? env : NULL, own_folder(), KAB_LIBEXEC};
 
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
 		char *path;

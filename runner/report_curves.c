@@ -195,7 +195,7 @@ static void set_cpus(struct plot *p, const struct report *r)
 
 void report_plot_scaling(struct report *r)
 {
-	static const char subtitle[] = 
+	static const char subtitle[] =
 		"Median of all samples, interval of the boots' medians; rings: single boots";
 	struct curves list = find_curves(r);
 	const char **titles = xcalloc(list.n + 1, sizeof(*titles)),
@@ -515,7 +515,8 @@ static void plot_shape(struct report *r, const struct published *t, size_t base)
 			t->rows[base].name);
 	__free_char char *stem = xasprintf("published-%s", t->series);
 	__free_char char *title = xasprintf("%s: published and measured here", t->title);
-	__free_char char *y = xasprintf("%s, multiple of that at %s", t->y_title, t->rows[base].name);
+	__free_char char *y =
+		xasprintf("%s, multiple of that at %s", t->y_title, t->rows[base].name);
 	const char **names = xcalloc(t->ncolumns + 1, sizeof(*names));
 	double *sides = xcalloc(t->ncolumns + 1, sizeof(*sides)), high_y = 1;
 	struct plot *p = plots_add(&r->plots, stem, "published", title, subtitle);

@@ -441,7 +441,8 @@ static void add_count_points(struct plot *points, struct plot *rings, const stru
 
 static char *count_subtitle(const struct count_rows *rows)
 {
-	static const char text[] = "Median of all samples, interval of the boots' medians; rings: single boots";
+	static const char text[] =
+		"Median of all samples, interval of the boots' medians; rings: single boots";
 
 	if (!rows->zero)
 		return xstrdup(text);

@@ -281,8 +281,8 @@ static const struct prefix thousands[] = {{1e9, "G"}, {1e6, "M"}, {1e4, "k"}, {0
 
 /* @digits of @v with the prefix of @table that suits it; a prefix of 10,000 stands for 1000 as all
  * do. */
-static const char *with_prefix(char out[TEXT_NUMBER], double v, int digits,
-	const struct prefix *table, const char *unit)
+static const char *with_prefix(
+	char out[TEXT_NUMBER], double v, int digits, const struct prefix *table, const char *unit)
 {
 	size_t i = 0;
 	double scale;

@@ -143,13 +143,14 @@ static void test_signals_that_were_ignored_stay_so(void **state)
 	assert_int_equal(dir_remove(dir, NULL), 0);
 }
 
-/* kab on a terminal of its own, which asks whether it may run a command. Its id; the terminal's other
- * end in @fd. */
+/* kab on a terminal of its own, which asks whether it may run a command. Its id; the terminal's
+ * other end in @fd. */
 static pid_t asking_kab(const char *dir, int *fd)
 {
-	static const char matrix[] = "arms: {here: {}}\nexecutor: {local: {}}\nworkloads:\n"
-				     "  - {name: nothing, command: 'echo 1', figure: {regex: '([0-9])', "
-				     "name: ones, unit: x, better: more}}\n";
+	static const char matrix[] =
+		"arms: {here: {}}\nexecutor: {local: {}}\nworkloads:\n"
+		"  - {name: nothing, command: 'echo 1', figure: {regex: '([0-9])', "
+		"name: ones, unit: x, better: more}}\n";
 	__free_char char *path = xasprintf("%s/m.yaml", dir);
 	char text[4096] = "";
 	size_t len = 0;

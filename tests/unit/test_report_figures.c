@@ -27,7 +27,8 @@ struct figures {
 	struct report r;
 };
 
-static void make_figures(struct figures *m, const char *matrix, const struct report_effects *effects)
+static void make_figures(
+	struct figures *m, const char *matrix, const struct report_effects *effects)
 {
 	const struct compare_options opt = {0};
 	struct error err = {0};
@@ -72,8 +73,8 @@ static char *matrix_of(const char *cpus, const char *workloads)
 
 static void test_titles_differ(void **state)
 {
-	__free_char char *matrix = matrix_of(
-		"2", "  - {name: localcpu}\n  - {name: null, primary: false}\n");
+	__free_char char *matrix =
+		matrix_of("2", "  - {name: localcpu}\n  - {name: null, primary: false}\n");
 	const struct plot *first, *second;
 	struct figures m;
 
@@ -148,10 +149,12 @@ static void test_percentiles_need_operations(void **state)
 /* Three boots whose samples lie so that the median of medians is another than that of all. */
 static void test_median_of_all_samples(void **state)
 {
-	struct reading one[] = {{"a", 1}, {"b", 2}, {"c", 9}}, two[] = {{"d", 3}, {"e", 4}, {"f", 5}},
+	struct reading one[] = {{"a", 1}, {"b", 2}, {"c", 9}},
+		       two[] = {{"d", 3}, {"e", 4}, {"f", 5}},
 		       three[] = {{"g", 6}, {"h", 7}, {"i", 8}};
 	struct block_values v[] = {{.base = {one, 3, 2}, .arm.median = NAN},
-		{.base = {two, 3, 4}, .arm.median = NAN}, {.base = {three, 3, 7}, .arm.median = NAN}};
+		{.base = {two, 3, 4}, .arm.median = NAN},
+		{.base = {three, 3, 7}, .arm.median = NAN}};
 	struct blocks b = {v, ARRAY_SIZE(v)};
 	struct spread s = spread_of_blocks(&b, false);
 

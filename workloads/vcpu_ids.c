@@ -135,13 +135,19 @@ int ids_machine(struct run *run, struct ids_machine *m)
 	return ret;
 }
 
-/* See the head of vcpu_ids.h. A node has an id set aside even before a thread comes there. */
+/*
+ * See the head of vcpu_ids.h. A node has an id set aside even before a thread comes there. CPUs that were off line
+ * or out of the cpuset when the program began may join later, and then belong to any node.
+ */
 static unsigned bound_of(const struct ids_machine *m, unsigned threads)
 {
-	unsigned bound = 0;
+	unsigned unknown = m->possible, bound = 0;
 
+	for (unsigned i = 0; i < SEQ_IDS && unknown; i++)
+		unknown -= m->node_of[i] != 0;
 	for (unsigned node = 0; node < m->nodes && node < ARRAY_SIZE(m->cpus_of); node++) {
-		unsigned most = m->cpus_of[node] < threads ? m->cpus_of[node] : threads;
+		unsigned cpus = m->cpus_of[node] + unknown;
+		unsigned most = cpus < threads ? cpus : threads;
 
 		bound += most ? most : 1;
 	}

@@ -632,10 +632,14 @@ static pid_t build_in_child(void)
 	if (!pid) {
 		struct arm a = slow_arm();
 		struct kernel k;
+		struct error err;
 
 		/* What waits for a file must not outlive the test that would make it. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(kernel_build(&a, &k, NULL, NULL, NULL) ? 1 : 0);
+		if (!kernel_build(&a, &k, NULL, NULL, &err))
+			_exit(0);
+		dprintf(STDERR_FILENO, "%s\n", err.text);
+		_exit(1);
 	}
 	return pid;
 }

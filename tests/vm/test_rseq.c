@@ -163,7 +163,8 @@ static char *build_upstream(void)
 		SOURCE "/tools/testing/selftests/kselftest.h",
 		SOURCE "/tools/testing/selftests/kselftest_deps.sh", SOURCE "/tools/include",
 		SOURCE "/tools/scripts", NULL};
-	const char *const make[] = {"make", "-j2", "-C", tests,
+	/* A make above would change where kselftest's rules put what they build. */
+	const char *const make[] = {"env", "-u", "MAKELEVEL", "-u", "MAKEFLAGS", "make", "-j2", "-C", tests,
 		"KHDR_INCLUDES=-DAT_RSEQ_FEATURE_SIZE=27 -DAT_RSEQ_ALIGN=28", NULL};
 
 	dir_remove(folder, NULL);

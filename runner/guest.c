@@ -58,7 +58,6 @@ static const struct mount_point root_mounts[] = {
 	{"devtmpfs", HOST "/dev", NULL, false},
 	{"tmpfs", HOST "/dev/shm", "mode=1777", false},
 	{"devpts", HOST "/dev/pts", NULL, true},
-	{"tmpfs", HOST "/tmp", "mode=1777", false},
 	{"tmpfs", HOST "/run", "mode=755", false},
 	{"debugfs", HOST "/sys/kernel/debug", NULL, true},
 	{"tracefs", HOST "/sys/kernel/tracing", NULL, true},

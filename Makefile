@@ -84,6 +84,11 @@ $(B)/guest/%.o: %.c
 	$(Q)echo "  CC      $<"
 	$(Q)$(CC) $(GUEST_CFLAGS) -c -o $@ $<
 
+# kab doctor looks for the packages of the one list.
+$(B)/runner/doctor_packages.o: Makefile
+$(B)/runner/doctor_packages.o: ALLCFLAGS += $(foreach l,BUILD KERNEL RUN TEST OFFERED,\
+	-DKAB_PACKAGES_$(l)='"$(PACKAGES_$(l))"')
+
 $(B)/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)echo "  CC      $<"
@@ -143,6 +148,7 @@ build-all: deps
 
 # Exit 0 when it measured and reported, whatever the verdict (1: worse, 3: unclear).
 bench: build-all
+	$(Q)$(B)/kab doctor; s=$$?; [ $$s -eq 0 ] || [ $$s -eq 4 ] || exit $$s
 	$(Q)out=$$($(B)/kab run $(MATRIX)); s=$$?; [ $$s -le 1 ] || exit $$s; \
 	run=$$(printf '%s\n' "$$out" | tail -n 1); \
 	$(B)/kab compare "$$run"; s=$$?; case $$s in 0|1|3) ;; *) exit $$s ;; esac; \

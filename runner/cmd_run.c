@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "doctor.h"
 #include "power.h"
 #include "run_order.h"
 #include "run_text.h"
@@ -147,7 +148,9 @@ static int settle_store(struct run_order *o, struct error *err)
 	if (!o->store) {
 		o->store =
 			store_create(o->results, o->plan, o->options, o->arms_json, o->host, err);
-		return o->store ? 0 : -1;
+		return o->store ? doctor_record(o->store, o->arms[0].kernel.image,
+					  o->matrix->executor == EXECUTOR_VM, err)
+				: -1;
 	}
 	patch = json_pack("{s:s,s:{s:i,s:I}}", "state", "running", "plan", "blocks",
 		(int)o->plan->boots[o->plan->nboots - 1].block + 1, "boots",

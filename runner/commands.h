@@ -9,5 +9,6 @@ int cmd_report(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_schedstat(int argc, char **argv);
 int cmd_kernel(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 #endif

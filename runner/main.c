@@ -25,6 +25,7 @@ static const struct {
 	{ "show", "what was measured, down to one sample", cmd_show },
 	{ "schedstat", "the difference of two /proc/schedstat captures, by name", cmd_schedstat },
 	{ "kernel", "build, list, find and clean kernels", cmd_kernel },
+	{ "doctor", "what works on this machine, and what each lack costs", cmd_doctor },
 };
 
 static void print_usage(FILE *to)

@@ -17,6 +17,7 @@ int report_cover(const struct report *r, const char *dir, struct buf *b, struct 
 
 /* Parts of report_html(). */
 void html_verdicts(struct buf *b, const struct report *r);
+void html_doctor(struct buf *b, const struct report *r);
 void html_functions(struct buf *b, const struct report *r);
 void html_other_rows(struct buf *b, const struct report *r);
 void html_published(struct buf *b, const struct report *r);
@@ -25,5 +26,8 @@ void html_environment(struct buf *b, const struct report *r);
 void html_bad_samples(struct buf *b, const struct report *r);
 void html_method(struct buf *b, const struct report *r);
 extern const char html_style[];
+
+/* Part of report_md(). */
+void md_doctor(struct buf *b, const struct report *r);
 
 #endif

@@ -75,6 +75,7 @@ static void add_head(struct buf *b, const struct report *r)
 	buf_addstr(b, strcmp(report_text(r, NULL, "state"), "finished") ? " (not finished)</p>\n"
 									: "</p>\n");
 	add_warnings(b, r);
+	html_doctor(b, r);
 	buf_addstr(b, "</header>\n");
 }
 

@@ -84,6 +84,7 @@ static void add_head(struct buf *b, const struct report *r)
 		buf_addstr(b, i ? "" : "\nWarnings:\n\n");
 		add_item(b, r->c->warnings[i]);
 	}
+	md_doctor(b, r);
 	buf_addstr(b, "\n");
 }
 

@@ -3,6 +3,7 @@
 #   make bench   from nothing to a report: packages, kernels, matrix, verdict, plots
 #   make test    everything that proves it; ends with "N passed, N failed, N skipped"
 #   make plots   the report of the newest run, or of the reference run, drawn again
+#   make install, make deb   for use outside this folder: see packaging/
 #
 # Variables: B (build folder), CC, CFLAGS, prefix, DESTDIR, MATRIX (for bench), V=1 (show commands).
 
@@ -15,6 +16,8 @@ bindir	= $(prefix)/bin
 libexecdir = $(prefix)/libexec/kab
 sharedir = $(prefix)/share/kab
 mandir	= $(prefix)/share/man
+compdir	= $(prefix)/share/bash-completion/completions
+VERSION	= 0.1
 SAN	?=
 V	?= 0
 Q	= $(if $(filter 1,$(V)),,@)
@@ -22,8 +25,8 @@ Q	= $(if $(filter 1,$(V)),,@)
 # ---- packages: the one list ---------------------------------------------------------------------
 # "make deps" installs these; nothing else names a package.
 
-PACKAGES_BUILD = gcc make libc6-dev pkg-config libyaml-dev libjansson-dev libgsl-dev libssl-dev
-PACKAGES_KERNEL = linux-source-6.1 bc bison flex libelf-dev cpio xz-utils lz4 patch perl rsync ccache kmod
+PACKAGES_BUILD = pkg-config libyaml-dev libjansson-dev libgsl-dev libssl-dev
+PACKAGES_KERNEL = gcc make libc6-dev linux-source-6.1 bc bison flex libelf-dev cpio xz-utils lz4 patch perl rsync ccache kmod
 PACKAGES_RUN = qemu-system-x86 qemu-system-data linux-perf stress-ng hyperfine gnuplot-nox \
 	fonts-dejavu-core numactl
 PACKAGES_TEST = libcmocka-dev mandoc cppcheck bsdextrautils
@@ -38,7 +41,8 @@ PACKAGES = $(PACKAGES_BUILD) $(PACKAGES_KERNEL) $(PACKAGES_RUN) $(PACKAGES_TEST)
 
 WARN	= -Wall -Wextra -Werror
 ALLCFLAGS = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $(SAN) -Irunner -Iworkloads \
-	-DKAB_SHARE='"$(sharedir)"' -DKAB_LIBEXEC='"$(libexecdir)"' -MMD -MP
+	-DKAB_SHARE='"$(sharedir)"' -DKAB_LIBEXEC='"$(libexecdir)"' \
+	-DKAB_VERSION='"$(VERSION)"' -MMD -MP
 HOSTLIBS = -ljansson -lyaml -lgsl -lgslcblas -lcrypto -lm -lpthread
 
 # The agent is PID 1 of a guest with no libraries, so these few objects are all it is made of.
@@ -180,14 +184,28 @@ bench-self: build-all
 
 install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(sharedir) \
-		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5
+		$(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(compdir)
 	install -m 755 $(B)/kab $(DESTDIR)$(bindir)/
 	install -m 755 $(B)/kab-guest $(B)/kab-workload $(B)/kab-count.so $(DESTDIR)$(libexecdir)/
 	cp -R kernel-patch matrix plots $(DESTDIR)$(sharedir)/
+	chmod -R u=rwX,go=rX $(DESTDIR)$(sharedir)
 	install -m 644 docs/*.1 $(DESTDIR)$(mandir)/man1/
 	install -m 644 docs/*.5 $(DESTDIR)$(mandir)/man5/
+	install -m 644 docs/completion/kab.bash $(DESTDIR)$(compdir)/kab
+
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/kab $(DESTDIR)$(compdir)/kab \
+		$(patsubst docs/%,$(DESTDIR)$(mandir)/man1/%,$(wildcard docs/*.1)) \
+		$(patsubst docs/%,$(DESTDIR)$(mandir)/man5/%,$(wildcard docs/*.5))
+	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(sharedir)
+
+# A package of what "make install" installs, $(B)/kab_VERSION_ARCH.deb.
+deb: all
+	$(Q)rm -rf $(B)/deb
+	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(B)/deb prefix=/usr >/dev/null
+	$(Q)packaging/make-deb $(B)/deb $(VERSION) $(B) $(PACKAGES_KERNEL) $(PACKAGES_RUN)
 
 clean:
 	rm -rf $(B)
 
-.PHONY: deps build-all bench plots test test-full bench-self install clean
+.PHONY: deps build-all bench plots test test-full bench-self install uninstall deb clean

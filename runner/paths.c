@@ -44,7 +44,7 @@ static const char *own_folder(void)
 
 const char *kab_home(void)
 {
-	static char path[PATH_MAX];
+	static char path[PATH_MAX + 16];
 	const char *env = getenv("KAB_HOME");
 
 	if (env && *env)
@@ -63,7 +63,10 @@ const char *kab_home(void)
 			break;
 		*slash = '\0';
 	}
-	snprintf(path, sizeof(path), "%s", KAB_SHARE);
+	/* Installed, perhaps under another prefix than the one it was built for. */
+	snprintf(path, sizeof(path), "%s/../share/kab", own_folder());
+	if (!is_dir(path, "kernel-patch"))
+		snprintf(path, sizeof(path), "%s", KAB_SHARE);
 	return path;
 }
 
@@ -89,8 +92,9 @@ const char *kab_cache(void)
 
 char *kab_program(const char *name)
 {
+	__free_char char *beside = xasprintf("%s/../libexec/kab", own_folder());
 	const char *env = getenv("KAB_LIBEXEC");
-	const char *folders[] = {env && *env ? env : NULL, own_folder(), KAB_LIBEXEC};
+	const char *folders[] = {env && *env ? env : NULL, own_folder(), beside, KAB_LIBEXEC};
 
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
 		char *path;

@@ -58,7 +58,8 @@ int sha256_file(const char *path, char out[65], struct error *err);
 
 /*
  * The folder that holds kernel-patch/, matrix/, plots/ and kab-workload: $KAB_HOME, else the
- * source tree the program was built in if it lies there, else the installed share folder. Static.
+ * source tree the program was built in if it lies there, else ../share/kab beside the program, else the installed share
+ * folder. Static.
  */
 const char *kab_home(void);
 /* $XDG_CACHE_HOME/kab or ~/.cache/kab. Static. */
@@ -68,7 +69,7 @@ char *path_without_home(const char *path);
 
 /*
  * The path of one of our own programs (kab-workload, kab-guest): $KAB_LIBEXEC, else beside the running
- * executable, else the installed libexec folder. NULL: nowhere. Caller frees.
+ * executable, else in ../libexec/kab from there, else the installed libexec folder. NULL: nowhere. Caller frees.
  */
 char *kab_program(const char *name);
 

@@ -364,9 +364,62 @@ static void print_entry(const struct entry *e)
 		series, config, e->size / 1e6, age);
 }
 
+/* "0123456789ab  tree 2, last of kernel ..., 612 MB of its own, used 3 h ago". */
+static void print_trees(const json_t *trees)
+{
+	json_t *tree;
+	size_t i;
+
+	if (json_array_size(trees))
+		printf("\n%-12s  %-10s  %-48s  %8s  %8s\n", "TREE", "BASE",
+			"LAST KERNEL BUILT IN IT", "SIZE", "USED");
+	json_array_foreach (trees, i, tree) {
+		const char *dir = json_string_value(json_object_get(tree, "dir"));
+		const char *base = json_string_value(json_object_get(tree, "base"));
+		const char *kernel = json_string_value(json_object_get(tree, "kernel"));
+		char age[32];
+
+		age_text(json_integer_value(json_object_get(tree, "used")), age, sizeof(age));
+		printf("%-12s  %-10.10s  %-48.12s  %5.0f MB  %8s\n", strrchr(dir, '/') + 1,
+			base ? base : "-", kernel ? kernel : "being built",
+			json_integer_value(json_object_get(tree, "bytes")) / 1e6,
+			json_is_true(json_object_get(tree, "building")) ? "now" : age);
+	}
+}
+
+/* What the cache takes up, by kind. New reference. */
+static json_t *cache_sizes(void)
+{
+	static const char *const kinds[] = {
+		"kernels", "sources", "trees", "build", "failed", "initramfs", "ccache"};
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		__free_char char *path = xasprintf("%s/%s", kab_cache(), kinds[i]);
+
+		json_object_set_new(o, kinds[i], json_integer(cache_size(path)));
+	}
+	return o;
+}
+
+static void print_sizes(const json_t *sizes)
+{
+	const char *kind;
+	json_t *size;
+	double sum = 0;
+
+	putchar('\n');
+	json_object_foreach ((json_t *)sizes, kind, size) {
+		sum += json_integer_value(size);
+		printf("%s %.2f GB, ", kind, json_integer_value(size) / 1e9);
+	}
+	printf("in all %.2f GB\n", sum / 1e9);
+}
+
 static int kernel_verb_list(const struct kernel_options *o, const struct cli_common *c, int n,
 	char **operands, struct error *err)
 {
+	json_t *trees, *sizes;
 	struct entry *v;
 	size_t count;
 
@@ -374,18 +427,26 @@ static int kernel_verb_list(const struct kernel_options *o, const struct cli_com
 	if (n)
 		return error_set(err, KAB_USAGE, "list takes no operand, found '%s'", operands[0]);
 	v = read_entries(&count);
+	trees = trees_json();
+	sizes = cache_sizes();
 	if (c->json) {
 		json_t *a = json_array();
 
 		for (size_t i = 0; i < count; i++)
 			json_array_append_new(a, entry_json(&v[i]));
-		print_json(a);
-	} else if (count) {
-		printf("%-12s  %-10s  %-28s  %-18s  %8s  %8s\n", "KEY", "BASE", "SERIES", "CONFIG",
-			"SIZE", "USED");
+		print_json(
+			json_pack("{s:o, s:O, s:O}", "kernels", a, "trees", trees, "bytes", sizes));
+	} else {
+		if (count)
+			printf("%-12s  %-10s  %-28s  %-18s  %8s  %8s\n", "KEY", "BASE", "SERIES",
+				"CONFIG", "SIZE", "USED");
 		for (size_t i = 0; i < count; i++)
 			print_entry(&v[i]);
+		print_trees(trees);
+		print_sizes(sizes);
 	}
+	json_decref(trees);
+	json_decref(sizes);
 	free_entries(v, count);
 	return 0;
 }
@@ -401,6 +462,7 @@ static const struct {
 } cleaned[] = {
 	{"kernels", "", "kernel"},
 	{"sources", "source-", "sources"},
+	{"trees", "tree-", "build tree"},
 	{"failed", NULL, "log"},
 	{"initramfs", NULL, "initramfs"},
 };

@@ -268,6 +268,7 @@ static int write_meta(const struct arm *arm, const struct inputs *in, const stru
 		json_object_get(meta, "base"), "version", json_string(in->source.version));
 	json_object_set_new(meta, "built", json_string(now));
 	json_object_set_new(meta, "build_seconds", json_real(seconds));
+	json_object_set_new(meta, "incremental", json_boolean(b->reused));
 	json_object_set_new(meta, "image_sha256", json_string(image_sum));
 	json_object_set_new(meta, "image_bytes", json_integer(file_bytes(b->out, "bzImage")));
 	json_object_set_new(meta, "vmlinux_bytes", json_integer(file_bytes(b->out, "vmlinux")));
@@ -333,11 +334,35 @@ static uint64_t space_needed(const struct inputs *in)
 	return access(in->source.dir, F_OK) ? need + SOURCE_BYTES : need;
 }
 
+/*
+ * The files that patches touch, in a folder of their own, patched. @touched and @patched are told
+ * where they can be told.
+ */
+static int patch_files(const struct inputs *in, const struct build *b, struct strings *touched,
+	const char *patched, struct error *err)
+{
+	__free_char char *base = xasprintf("%s, %s", in->source.name, in->source.version);
+
+	if (recipe_touched(b->recipe, touched, err) || dir_make(patched, err))
+		return -1;
+	for (size_t i = 0; i < touched->n; i++) {
+		__free_char char *from = xasprintf("%s/%s", in->source.dir, touched->v[i]);
+		__free_char char *to = xasprintf("%s/%s", patched, touched->v[i]);
+		struct stat st;
+
+		if (!stat(from, &st) && S_ISREG(st.st_mode) && build_copy_file(from, to, err))
+			return -1;
+	}
+	return recipe_apply(b->recipe, patched, base, b->log, err);
+}
+
 /* Sources of our own, patched, in b->tree. */
 static int prepare_tree(struct inputs *in, struct build *b, struct error *err)
 {
-	__free_char char *base = NULL;
+	__free_char char *patched = xasprintf("%s/patched", b->dir);
+	struct strings touched = {};
 	__close_fd int lock = -1;
+	int ret;
 
 	if (access(in->source.dir, F_OK))
 		build_report(b, "extract", 0, 0);
@@ -345,10 +370,22 @@ static int prepare_tree(struct inputs *in, struct build *b, struct error *err)
 	if (lock < 0)
 		return -1;
 	build_report(b, "patch", 0, 0);
-	if (build_copy(b, in->source.dir, err))
-		return -1;
-	base = xasprintf("%s, %s", in->source.name, in->source.version);
-	return recipe_apply(b->recipe, b->tree, base, b->log, err);
+	ret = patch_files(in, b, &touched, patched, err);
+	if (!ret)
+		ret = tree_take(b, in->source.dir, patched, &touched, err);
+	strings_clear(&touched);
+	return ret;
+}
+
+/* Kept trees are the first to make room. */
+static int make_room(const struct inputs *in, struct error *err)
+{
+	uint64_t need = space_needed(in);
+
+	if (!cache_space(need, NULL))
+		return 0;
+	trees_drop();
+	return cache_space(need, err);
 }
 
 static int build_steps(const struct arm *arm, struct inputs *in, struct build *b, struct kernel *k,
@@ -356,7 +393,7 @@ static int build_steps(const struct arm *arm, struct inputs *in, struct build *b
 {
 	uint64_t start = now_ns();
 
-	if (cache_space(space_needed(in), err) || dir_make(b->out, err) || prepare_tree(in, b, err))
+	if (make_room(in, err) || dir_make(b->out, err) || prepare_tree(in, b, err))
 		return -1;
 	build_report(b, "config", 0, 0);
 	if (build_configure(b, err) || build_kernel(b, err))
@@ -376,12 +413,16 @@ static int build_steps(const struct arm *arm, struct inputs *in, struct build *b
 static int build_entry(const struct arm *arm, struct inputs *in, struct kernel *k,
 	kernel_progress *progress, void *arg, struct error *err)
 {
-	struct build b = {
-		.recipe = &in->recipe, .key = k->key, .progress = progress, .progress_arg = arg};
+	struct build b = {.recipe = &in->recipe,
+		.key = k->key,
+		.toolchain = in->toolchain,
+		.progress = progress,
+		.progress_arg = arg,
+		.slot = -1,
+		.slot_lock = -1};
 	int ret;
 
 	b.dir = cache_path("build", k->key);
-	b.tree = xasprintf("%s/tree", b.dir);
 	b.log = xasprintf("%s/build.log", b.dir);
 	b.out = xasprintf("%s/out", b.dir);
 	cache_sweep();
@@ -389,9 +430,9 @@ static int build_entry(const struct arm *arm, struct inputs *in, struct kernel *
 	ret = build_steps(arm, in, &b, k, err);
 	if (ret && !kab_interrupted)
 		keep_log(&b, err);
+	tree_release(&b, !ret);
 	cache_discard(b.dir);
 	free(b.dir);
-	free(b.tree);
 	free(b.log);
 	free(b.out);
 	return ret;
@@ -413,23 +454,33 @@ static int lock_to_build(
 static int take_or_build(const struct arm *arm, struct inputs *in, struct kernel *k,
 	kernel_progress *progress, void *arg, struct error *err)
 {
-	/* Between the exclusive lock and the shared one a "clean" may slip in: then once more. */
+	/* Where the exclusive lock becomes a shared one a "clean" may slip in: then once more. */
 	for (int i = 0; i < 3; i++) {
-		__close_fd int building = -1;
-		int using = cache_lock(k->key, LOCK_SH | LOCK_NB, NULL);
+		int lock = cache_lock(k->key, LOCK_SH | LOCK_NB, NULL);
 
-		if (using >= 0 && load_entry(k)) {
-			k->lock = using;
+		if (lock < 0 || !load_entry(k)) {
+			if (lock >= 0)
+				close(lock);
+			lock = lock_to_build(k, progress, arg, err);
+			if (lock < 0)
+				return -1;
+			/*
+			 * The lock that is held becomes shared, instead of one being asked for
+			 * anew: beside others that wait, and hold it for a moment each, that could
+			 * fail any number of times.
+			 */
+			if ((!load_entry(k) && build_entry(arm, in, k, progress, arg, err)) ||
+				cache_lock_share(lock, err)) {
+				close(lock);
+				return -1;
+			}
+		}
+		if (load_entry(k)) {
+			k->lock = lock;
 			cache_touch(k->dir);
 			return 0;
 		}
-		if (using >= 0)
-			close(using);
-		building = lock_to_build(k, progress, arg, err);
-		if (building < 0)
-			return -1;
-		if (!load_entry(k) && build_entry(arm, in, k, progress, arg, err))
-			return -1;
+		close(lock);
 	}
 	return error_set(
 		err, KAB_ENVIRONMENT, "%s: removed again and again while it was built", k->dir);

@@ -4,6 +4,7 @@
  *
  *   kernels/<key>/      published kernels; an entry appears by rename(2), whole
  *   sources/<checksum>/ pristine sources, the same
+ *   trees/<slot>/       build trees kept for the next kernel, see kernel_tree.c
  *   build/<key>/        a build under way, owned by who holds locks/<key>
  *   build/stale.*       on its way out: whoever comes by may delete it
  *   failed/<key>.log    logs of builds that failed
@@ -64,6 +65,17 @@ int cache_lock(const char *name, int how, struct error *err)
 		return error_set(err, KAB_ENVIRONMENT, "%s: %s", path, strerror(why));
 	}
 	return fd;
+}
+
+int cache_lock_share(int fd, struct error *err)
+{
+	while (flock(fd, LOCK_SH)) {
+		if (errno != EINTR)
+			return error_set(err, KAB_ENVIRONMENT, "flock: %s", strerror(errno));
+		if (kab_interrupted)
+			return error_set(err, KAB_INTERRUPTED, "interrupted");
+	}
+	return 0;
 }
 
 void cache_discard(const char *path)
@@ -140,8 +152,9 @@ uint64_t cache_size(const char *path)
 	FTSENT *e;
 
 	while (fts && (e = fts_read(fts)))
+		/* What build trees and sources share is shared out, so that sizes add up. */
 		if (e->fts_info == FTS_F)
-			sum += (uint64_t)e->fts_statp->st_blocks * 512;
+			sum += (uint64_t)e->fts_statp->st_blocks * 512 / e->fts_statp->st_nlink;
 	if (fts)
 		fts_close(fts);
 	return sum;

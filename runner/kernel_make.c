@@ -219,8 +219,12 @@ static void *watch_log(void *arg)
 
 		w->b->lines += count_lines(w->b->log, &w->from);
 		/* The estimate is never quite right: the end is reached when make is done. */
-		build_report(w->b, "build",
-			w->b->lines < w->expected ? w->b->lines : w->expected - 1, w->expected);
+		if (w->expected)
+			build_report(w->b, "build",
+				w->b->lines < w->expected ? w->b->lines : w->expected - 1,
+				w->expected);
+		else
+			build_report(w->b, "build", w->b->lines, 0);
 		if (last)
 			return NULL;
 		usleep(200000);
@@ -250,16 +254,17 @@ static int collect(const struct build *b, const char *from, const char *to, stru
 	__free_char char *source = xasprintf("%s/%s", b->tree, from);
 	__free_char char *target = xasprintf("%s/%s", b->out, to);
 
-	if (link(source, target))
-		return error_set(err, KAB_ENVIRONMENT, "%s: %s", source, strerror(errno));
-	return 0;
+	/* No link: the next kernel of this tree is written over it, by boot/tools/build in place.
+	 */
+	return build_copy_file(source, target, err);
 }
 
 int build_kernel(struct build *b, struct error *err)
 {
 	static const char *const kept[][2] = {{"arch/x86/boot/bzImage", "bzImage"},
 		{"vmlinux", "vmlinux"}, {".config", "config"}};
-	struct watch w = {.b = b, .expected = expected_lines()};
+	/* How much of a tree is compiled again cannot be told beforehand. */
+	struct watch w = {.b = b, .expected = b->reused ? 0 : expected_lines()};
 	struct strings argv = make_command(b);
 	struct stat st;
 	pthread_t thread;
@@ -277,7 +282,8 @@ int build_kernel(struct build *b, struct error *err)
 		pthread_join(thread, NULL);
 	if (ret)
 		return -1;
-	remember_lines(b->lines);
+	if (!b->reused)
+		remember_lines(b->lines);
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		if (collect(b, kept[i][0], kept[i][1], err))
 			return -1;

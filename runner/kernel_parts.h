@@ -109,6 +109,8 @@ int recipe_read(const struct arm *arm, struct recipe *r, struct error *err);
 char *recipe_series(const char *name, struct error *err);
 char *recipe_config(const char *name, struct error *err);
 char *recipe_mutation(const char *mutation, struct error *err);
+/* Names of the files that the patches may touch, sorted, each once; harmless ones that they do not may be among them. */
+int recipe_touched(const struct recipe *r, struct strings *names, struct error *err);
 /* Applies the patches to @tree, offsets accepted, fuzz not; @base names what they did not apply to. */
 int recipe_apply(const struct recipe *r, const char *tree, const char *base, const char *log,
 		 struct error *err);
@@ -121,13 +123,15 @@ void recipe_clear(struct recipe *r);
 
 /* ---- kernel_cache.c: folders, locks, space ------------------------------------------------------ */
 
-/* <cache>/<kind>/<name>; kinds: kernels, sources, build, failed, locks, ccache. Caller frees. */
+/* <cache>/<kind>/<name>; kinds: kernels, sources, trees, build, failed, locks, ccache. Caller frees. */
 char *cache_path(const char *kind, const char *name);
 /*
  * Takes <cache>/locks/<name>, @how as of flock(2). Returns a descriptor > 2, or -1: with LOCK_NB and held by
  * another, err is untouched. Interrupted is KAB_INTERRUPTED.
  */
 int cache_lock(const char *name, int how, struct error *err);
+/* Makes the exclusive lock @fd a shared one; another may hold it in between, so what it guards has to be looked at again. */
+int cache_lock_share(int fd, struct error *err);
 /* Moves @path out of the way at once, then deletes it; what cannot be deleted now goes at the next sweep. */
 void cache_discard(const char *path);
 /* Deletes what killed builds left behind. */
@@ -143,7 +147,7 @@ void cache_touch(const char *path);
 
 struct build {
 	const struct recipe *recipe;
-	const char *key;
+	const char *key, *toolchain;
 	char *dir;  /* <cache>/build/<key> */
 	char *tree; /* its copy of the sources */
 	char *log;
@@ -151,9 +155,15 @@ struct build {
 	unsigned long lines; /* of make's output, for the next build's progress */
 	kernel_progress *progress;
 	void *progress_arg;
+	/* kernel_tree.c's own: */
+	int slot, slot_lock; /* -1: the tree lies in @dir and goes with it */
+	json_t *state;
+	bool reused; /* the tree has another kernel's objects */
 };
 /* Describes the compiler and linker: part of the key. Caller frees; NULL with KAB_ENVIRONMENT. */
 char *toolchain_version(struct error *err);
+/* Copies one file, mode and all, to a new file at @to, in folders that are made if need be. */
+int build_copy_file(const char *from, const char *to, struct error *err);
 /* Copies the sources by hard links; patch(1) and make write new files, so @source stays as it is. */
 int build_copy(struct build *b, const char *source, struct error *err);
 /* Configures; the resulting .config is checked against the recipe. */
@@ -162,5 +172,20 @@ int build_configure(struct build *b, struct error *err);
 int build_kernel(struct build *b, struct error *err);
 int build_selftests(struct build *b, struct error *err);
 void build_report(const struct build *b, const char *stage, unsigned long done, unsigned long total);
+
+/* ---- kernel_tree.c: build trees, kept and turned into the next kernel's ------------------------- */
+
+/*
+ * Fills in b->tree: a tree of the pool whose sources were turned into what is wanted, or a new one. @patched holds
+ * those of the files @touched that are there once @source is patched. tree_release() follows in any case.
+ */
+int tree_take(struct build *b, const char *source, const char *patched, const struct strings *touched,
+	struct error *err);
+/* Keeps the tree for the next build, if this one was @good and there is room; else throws it away. */
+void tree_release(struct build *b, bool good);
+/* Throws away all trees that nobody builds in. */
+void trees_drop(void);
+/* [{dir, base, kernel, bytes, used, building}]. New reference. */
+json_t *trees_json(void);
 
 #endif

@@ -53,6 +53,88 @@ char *patch_failure(const char *out)
 	return xstrdup("patch(1) refused it");
 }
 
+/* The name on a line of a patch's head, without its first folder if @strip. NULL: no name of a
+ * file. */
+static char *header_name(const char *line, size_t skip, bool strip)
+{
+	const char *name = line + skip, *slash = strchr(name, '/');
+	__free_char char *inside = NULL;
+
+	if (*name == '/' || (strip && !slash))
+		return NULL;
+	name = strip ? slash + 1 : name;
+	inside = xasprintf("/%s/", name);
+	if (!*name || *name == '/' || strstr(inside, "/../"))
+		return NULL;
+	return xstrndup(name, strcspn(name, "\t\r\n"));
+}
+
+/* "diff --git a/NAME b/NAME" stands alone where only a mode changes, or an empty file comes or
+ * goes. */
+static void add_git_names(struct strings *names, const char *line)
+{
+	const char *b = strstr(line, " b/");
+	char *name = b ? header_name(b, 1, true) : NULL;
+
+	if (name)
+		strings_add(names, name);
+}
+
+static void add_touched(struct strings *names, const char *text)
+{
+	static const struct {
+		const char *start;
+		bool strip;
+	} heads[] = {{"--- ", true}, {"+++ ", true}, {"Index: ", true}, {"rename from ", false},
+		{"rename to ", false}, {"copy from ", false}, {"copy to ", false}};
+
+	for (const char *p = text; p; p = strchr(p, '\n'), p = p ? p + 1 : p) {
+		__free_char char *line = xstrndup(p, strcspn(p, "\r\n"));
+
+		if (!strncmp(line, "diff --git ", 11))
+			add_git_names(names, line);
+		for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+			size_t n = strlen(heads[i].start);
+			char *name = strncmp(line, heads[i].start, n)
+					     ? NULL
+					     : header_name(line, n, heads[i].strip);
+
+			if (name)
+				strings_add(names, name);
+		}
+	}
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int recipe_touched(const struct recipe *r, struct strings *names, struct error *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->npatches; i++) {
+		__free_char char *text = file_read(r->patches[i].path, NULL, err);
+
+		if (!text)
+			return -1;
+		add_touched(names, text);
+	}
+	if (!names->n)
+		return 0;
+	qsort(names->v, names->n, sizeof(*names->v), by_text);
+	for (size_t i = 0; i < names->n; i++) {
+		if (kept && !strcmp(names->v[kept - 1], names->v[i]))
+			free(names->v[i]);
+		else
+			names->v[kept++] = names->v[i];
+	}
+	names->n = kept;
+	names->v[kept] = NULL;
+	return 0;
+}
+
 /* 0, 1 if it did not apply (the output is in @out), -1 if patch(1) could not be run. */
 static int apply_one(
 	const struct ingredient *p, const char *tree, struct buf *out, struct error *err)

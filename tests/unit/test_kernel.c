@@ -29,7 +29,7 @@
 
 struct fixture {
 	char dir[64];
-	char *tarball, *git;
+	char *tarball, *git, *tree; /* the same sources, to be edited */
 };
 
 static struct fixture *fx;
@@ -66,7 +66,8 @@ static int setup(void **state)
 	free(home);
 	fx->tarball = xasprintf("%s/linux.tar.gz", fx->dir);
 	fx->git = xasprintf("%s/git", fx->dir);
-	shell("tar -czf %s -C " DATA " tree", fx->tarball);
+	fx->tree = xasprintf("%s/tree", fx->dir);
+	shell("cp -r " DATA "/tree %s && tar -czf %s -C %s tree", fx->tree, fx->tarball, fx->dir);
 	shell("cp -r " DATA "/tree %s && git init -q %s", fx->git, fx->git);
 	shell(GIT "add -A && " GIT "commit -q -m one && " GIT "tag one", fx->dir, fx->dir, fx->dir);
 	/* The second revision has the same lines 30 further down. */
@@ -81,6 +82,7 @@ static int teardown(void **state)
 	dir_remove(fx->dir, NULL);
 	free(fx->tarball);
 	free(fx->git);
+	free(fx->tree);
 	free(fx);
 	return 0;
 }
@@ -648,7 +650,7 @@ static void wait_for_file(const char *name)
 {
 	__free_char char *path = xasprintf("%s/%s", fx->dir, name);
 
-	for (int i = 0; i < 600; i++) {
+	for (int i = 0; i < 1200; i++) {
 		if (!access(path, F_OK))
 			return;
 		usleep(50000);
@@ -837,6 +839,286 @@ static void test_lack_of_space_is_told_before(void **state)
 	assert_non_null(strstr(err.text, fx->dir));
 }
 
+/* ---- trees that are built in again ---- */
+
+/* An arm on the tarball with a series, called @name, that is what shell command @edit does to the
+ * sources. */
+static struct arm arm_edited(const char *name, const char *edit)
+{
+	__free_char char *folder = xasprintf("%s/%s", fx->dir, name);
+
+	shell("mkdir %s && cd %s && cp -r %s a && cp -r a b && (cd b && %s) && "
+	      "(diff -urN a b >0001-edit.patch; test $? = 1) && rm -r a b",
+		folder, folder, fx->tree, edit);
+	return arm_of(folder, 0);
+}
+
+static bool was_incremental(const struct kernel *k)
+{
+	return json_is_true(json_object_get(k->meta, "incremental"));
+}
+
+static bool compiled(const struct kernel *k, const char *object)
+{
+	__free_char char *path = xasprintf("%s/build.log", k->dir);
+	__free_char char *text = file_read(path, NULL, NULL);
+	__free_char char *line = xasprintf("  CC      %s\n", object);
+
+	assert_non_null(text);
+	return strstr(text, line);
+}
+
+/* @k, which is @a's, is what a build in a cache of its own makes of @a. */
+static void expect_as_from_scratch(const struct arm *a, const struct kernel *k)
+{
+	__free_char char *cache = xasprintf("%s/scratch", fx->dir);
+	__free_char char *text = image_text(k), *other = NULL;
+	struct kernel fresh;
+
+	setenv("XDG_CACHE_HOME", cache, 1);
+	build_or_fail(a, &fresh);
+	assert_false(was_incremental(&fresh));
+	other = image_text(&fresh);
+	assert_string_equal(fresh.key, k->key);
+	assert_string_equal(text, other);
+	kernel_clear(&fresh);
+	setenv("XDG_CACHE_HOME", fx->dir, 1);
+	shell("rm -rf %s", cache);
+}
+
+/* Builds @a, which is freed, and holds it against a build from scratch. */
+static void build_and_compare(struct arm a, struct kernel *k)
+{
+	build_or_fail(&a, k);
+	expect_as_from_scratch(&a, k);
+	arm_clear(&a);
+}
+
+static void build_plain(void)
+{
+	struct kernel k;
+
+	build_and_compare(arm_of(NULL, 0), &k);
+	assert_false(was_incremental(&k));
+	kernel_clear(&k);
+	assert_int_equal(entries("trees"), 1);
+}
+
+static void test_only_what_changed_is_compiled(void **state)
+{
+	__free_char char *before = NULL, *after = NULL;
+	struct kernel swap, mmap;
+
+	(void)state;
+	build_plain();
+	build_and_compare(arm_edited("swap", "echo int swap_new\\; >>mm/swap.c"), &swap);
+	assert_true(was_incremental(&swap));
+	assert_true(compiled(&swap, "mm/swap.o"));
+	assert_false(compiled(&swap, "mm/mmap.o"));
+	before = image_text(&swap);
+	/* The pristine swap.c is older than its object, and must be compiled all the same. */
+	build_and_compare(arm_edited("mmap", "echo int mmap_new\\; >>mm/mmap.c"), &mmap);
+	assert_true(was_incremental(&mmap));
+	assert_true(compiled(&mmap, "mm/swap.o"));
+	assert_true(compiled(&mmap, "mm/mmap.o"));
+	expect_image(&mmap, "swap_new", false);
+	/* What was published before is not what the tree holds now. */
+	after = image_text(&swap);
+	assert_string_equal(before, after);
+	assert_int_equal(entries("trees"), 1);
+	kernel_clear(&swap);
+	kernel_clear(&mmap);
+}
+
+static void test_headers_files_and_options_come_and_go(void **state)
+{
+	static const struct {
+		const char *name, *edit;
+		bool incremental;
+	} edits[] = {
+		{"header",
+			"mkdir -p include/linux && echo '#define PAGES 7' >include/linux/pages.h "
+			"&& "
+			"sed -i '1i #include <linux/pages.h>\\nint pages = PAGES;' mm/swap.c",
+			true},
+		{"other-header",
+			"mkdir -p include/linux && echo '#define PAGES 8' >include/linux/pages.h "
+			"&& "
+			"sed -i '1i #include <linux/pages.h>\\nint pages = PAGES;' mm/swap.c",
+			true},
+		{"none", "echo int last\\; >>mm/swap.c", true},
+		{"file",
+			"echo int third\\; >mm/third.c && sed -i 's,^objects = ,&mm/third.o ,' "
+			"Makefile",
+			false},
+		{"kconfig", "sed -i 's/One kernel/&/; $a config MORE\\n\\tbool \"More\"' Kconfig",
+			true},
+		{"script", "mkdir scripts && echo true >scripts/new.sh", false},
+		{"gone", "rm tools/testing/selftests/second/second.c", true},
+	};
+
+	(void)state;
+	build_plain();
+	for (size_t i = 0; i < ARRAY_SIZE(edits); i++) {
+		struct kernel k;
+
+		build_and_compare(arm_edited(edits[i].name, edits[i].edit), &k);
+		if (was_incremental(&k) != edits[i].incremental)
+			fail_msg("%s: in %s tree", edits[i].name,
+				edits[i].incremental ? "a new" : "an old");
+		kernel_clear(&k);
+	}
+}
+
+/* A header that the compiler may find before another of that name. */
+static void test_header_that_hides_another_gets_a_new_tree(void **state)
+{
+	struct kernel k;
+
+	(void)state;
+	shell("mkdir -p %s/include/generic && echo '#define PAGES 7' >%s/include/generic/pages.h "
+	      "&& "
+	      "tar -czf %s -C %s .",
+		fx->tree, fx->tree, fx->tarball, fx->tree);
+	build_plain();
+	build_and_compare(
+		arm_edited("hides", "mkdir -p include/first && echo >include/first/pages.h"), &k);
+	assert_false(was_incremental(&k));
+	kernel_clear(&k);
+}
+
+static void test_selftests_are_those_of_the_kernel(void **state)
+{
+	struct arm a = arm_of("good", 1), b = arm_of("good", 0);
+	struct kernel k;
+
+	(void)state;
+	build_and_compare(a, &k);
+	kernel_clear(&k);
+	build_or_fail(&b, &k);
+	assert_true(was_incremental(&k));
+	assert_non_null(k.selftests);
+	expect_as_from_scratch(&b, &k);
+	kernel_clear(&k);
+	arm_clear(&b);
+}
+
+/* After @damage, done in the folder of the tree that there is, no build takes it. */
+static void expect_new_tree_after(const char *damage)
+{
+	struct kernel k;
+
+	build_plain();
+	shell("cd %s/kab/trees/0 && %s", fx->dir, damage);
+	build_and_compare(arm_edited("swap", "echo int swap_new\\; >>mm/swap.c"), &k);
+	assert_false(was_incremental(&k));
+	kernel_clear(&k);
+	assert_int_equal(entries("trees"), 1);
+}
+
+static void test_tree_of_another_boot_is_not_used(void **state)
+{
+	(void)state;
+	expect_new_tree_after("sed -i 's/\"boot\": \"/&x/' tree.json");
+}
+
+static void test_tree_is_not_used_when_the_clock_went_back(void **state)
+{
+	(void)state;
+	/* The first of "newest" is its second. */
+	expect_new_tree_after("sed -i '/newest/,/]/ s/^  [0-9][0-9]*,/  99999999999,/' tree.json");
+}
+
+static void test_tree_of_a_killed_build_is_not_used(void **state)
+{
+	pid_t child = build_in_child();
+	struct kernel k;
+
+	(void)state;
+	wait_for_file("go.count");
+	assert_int_equal(entries("trees"), 1);
+	kill(child, SIGKILL);
+	status_of(child);
+	build_and_compare(arm_of(NULL, 0), &k);
+	assert_false(was_incremental(&k));
+	kernel_clear(&k);
+	assert_int_equal(entries("trees"), 1);
+}
+
+static void test_tree_of_a_failed_build_is_not_kept(void **state)
+{
+	struct arm bad = arm_edited("bad", "echo int x y\\; >>mm/swap.c");
+	struct kernel k;
+
+	(void)state;
+	build_plain();
+	expect_failure(bad, KAB_ENVIRONMENT, "mm/swap.c", NULL);
+	assert_int_equal(entries("trees"), 0);
+	build_and_compare(arm_edited("swap", "echo int swap_new\\; >>mm/swap.c"), &k);
+	assert_false(was_incremental(&k));
+	kernel_clear(&k);
+}
+
+/* Who finds the tree in use builds in one of its own, at the same time. */
+static void test_two_never_build_in_one_tree(void **state)
+{
+	pid_t child = build_in_child();
+	struct kernel k;
+
+	(void)state;
+	wait_for_file("go.count");
+	build_and_compare(arm_edited("swap", "echo int swap_new\\; >>mm/swap.c"), &k);
+	assert_false(was_incremental(&k));
+	assert_int_equal(entries("trees"), 2);
+	kernel_clear(&k);
+	shell("touch %s/go", fx->dir);
+	assert_int_equal(status_of(child), 0);
+	assert_int_equal(entries("trees"), 2);
+}
+
+/* Alignments do not share trees; the oldest tree goes when there are too many. */
+static void test_trees_are_few(void **state)
+{
+	(void)state;
+	for (unsigned align = 8; align <= 4096; align *= 2) {
+		struct arm a = arm_of(NULL, 0);
+		struct kernel k;
+
+		a.align = align;
+		build_or_fail(&a, &k);
+		assert_false(was_incremental(&k));
+		kernel_clear(&k);
+		arm_clear(&a);
+	}
+	assert_int_equal(entries("kernels"), 10);
+	assert_int_equal(entries("trees"), 6);
+}
+
+static int kernel_verb(const char *first, ...);
+static void expect_output(const char *words);
+static json_t *output_json(void);
+
+static void test_trees_are_listed_and_cleaned(void **state)
+{
+	json_t *o;
+
+	(void)state;
+	build_plain();
+	assert_int_equal(kernel_verb("list", NULL), KAB_OK);
+	expect_output("TREE");
+	expect_output("in all");
+	assert_int_equal(kernel_verb("list", "--json", NULL), KAB_OK);
+	o = output_json();
+	assert_int_equal(json_array_size(json_object_get(o, "trees")), 1);
+	assert_true(json_integer_value(json_object_get(
+			    json_array_get(json_object_get(o, "trees"), 0), "bytes")) > 0);
+	json_decref(o);
+	assert_int_equal(kernel_verb("clean", "--older-than", "1d", NULL), KAB_OK);
+	assert_int_equal(entries("trees"), 1);
+	assert_int_equal(kernel_verb("clean", "--all", NULL), KAB_OK);
+	assert_int_equal(entries("trees"), 0);
+}
+
 /* ---- the verb ---- */
 
 static int kernel_verb(const char *first, ...)
@@ -902,8 +1184,9 @@ static void test_verb_builds_lists_and_cleans(void **state)
 	expect_output("good");
 	assert_int_equal(kernel_verb("list", "--json", NULL), KAB_OK);
 	o = output_json();
-	assert_int_equal(json_array_size(o), 1);
-	assert_true(json_integer_value(json_object_get(json_array_get(o, 0), "bytes")) > 0);
+	assert_int_equal(json_array_size(json_object_get(o, "kernels")), 1);
+	assert_true(json_integer_value(json_object_get(
+			    json_array_get(json_object_get(o, "kernels"), 0), "bytes")) > 0);
 	json_decref(o);
 	assert_int_equal(kernel_verb("clean", NULL), KAB_USAGE);
 	assert_int_equal(kernel_verb("clean", "--older-than", "1d", NULL), KAB_OK);
@@ -916,9 +1199,8 @@ static void test_verb_builds_lists_and_cleans(void **state)
 	assert_int_equal(json_integer_value(json_object_get(o, "count")),
 		json_array_size(json_object_get(o, "entries")));
 	assert_true(json_integer_value(json_object_get(o, "bytes")) > 0);
-	assert_string_equal(
-		json_string_value(json_object_get(
-			json_array_get(json_object_get(o, "entries"), 0), "state")),
+	assert_string_equal(json_string_value(json_object_get(
+				    json_array_get(json_object_get(o, "entries"), 0), "state")),
 		"would go");
 	json_decref(o);
 	shell("touch -d '3 days ago' %s/kab/kernels/*", fx->dir);
@@ -999,6 +1281,17 @@ int main(void)
 		TEST(test_damaged_entry_is_built_again),
 		TEST(test_kernel_in_use_is_locked),
 		TEST(test_lack_of_space_is_told_before),
+		TEST(test_only_what_changed_is_compiled),
+		TEST(test_headers_files_and_options_come_and_go),
+		TEST(test_header_that_hides_another_gets_a_new_tree),
+		TEST(test_selftests_are_those_of_the_kernel),
+		TEST(test_tree_of_another_boot_is_not_used),
+		TEST(test_tree_is_not_used_when_the_clock_went_back),
+		TEST(test_tree_of_a_killed_build_is_not_used),
+		TEST(test_tree_of_a_failed_build_is_not_kept),
+		TEST(test_two_never_build_in_one_tree),
+		TEST(test_trees_are_few),
+		TEST(test_trees_are_listed_and_cleaned),
 		TEST(test_verb_builds_lists_and_cleans),
 		TEST(test_clean_spares_what_is_in_use),
 		TEST(test_verb_refuses_bad_usage),

@@ -287,7 +287,7 @@ static void passes_stress(const char *label)
 	if (!carries_series(arm))
 		skip_because("arm '%s' of " MATRIX " does not carry " SERIES, label);
 	boot(&g, arm);
-	status = stress(&g, "vm_vcpu_id", "machine", full() ? 60 : 20, &said);
+	status = stress(&g, "vm_vcpu_id", "machine", full() ? 60 : 10, &said);
 	if (status)
 		fail_msg("%s: status %d: %s", label, status, said);
 	expect_disturbed(said);

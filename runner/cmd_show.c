@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "compare.h"
 #include "functions.h"
+#include "profile.h"
 #include "run_text.h"
 #include "util.h"
 
@@ -43,10 +44,12 @@ static json_t *cells_json(const struct store *s)
 	samples = store_samples(s, &n);
 	for (size_t i = 0; i < n; i++) {
 		const struct sample *smp = &samples[i];
-		bool warmup = smp->warmup && smp->status == SAMPLE_OK;
+		bool ok = smp->status == SAMPLE_OK;
 
 		count_up(object_at(object_at(cells, smp->cell), smp->arm),
-			warmup ? "warm-up" : sample_status_name(smp->status));
+			ok && smp->pass	    ? smp->pass
+			: ok && smp->warmup ? "warm-up"
+					    : sample_status_name(smp->status));
 	}
 	return cells;
 }
@@ -330,6 +333,26 @@ static int show(
 
 #define FUNCTIONS_SHOWN 30
 
+/* Passes under perf record. */
+static int show_profile(const struct store *s, const char *cell, enum pass pass,
+	const struct cli_common *common, struct error *err)
+{
+	json_t *table = profile_table(s, cell, pass, err);
+
+	if (!table)
+		return -1;
+	if (common->json) {
+		json_dumpf(table, stdout, JSON_INDENT(1));
+		putchar('\n');
+	} else {
+		__free_char char *text = profile_text(table, common->verbose ? 0 : FUNCTIONS_SHOWN);
+
+		fputs(text, stdout);
+	}
+	json_decref(table);
+	return 0;
+}
+
 /* Instructions by function, where the exact executor counted them. */
 static int show_functions(const struct store *s, const char *cell, const struct cli_common *common,
 	struct error *err)
@@ -354,13 +377,17 @@ static int show_functions(const struct store *s, const char *cell, const struct 
 int cmd_show(int argc, char **argv)
 {
 	const char *sample = NULL;
-	bool functions = false;
+	bool functions = false, symbols = false, events = false;
 	const struct option_spec table[] = {
 		{"sample", 0, OPT_STRING, "ID", "one sample whole, and where its captures lie",
 			&sample},
 		{"functions", 0, OPT_FLAG, NULL,
 			"of a cell: instructions an operation by kernel function, arm by arm",
 			&functions},
+		{"symbols", 0, OPT_FLAG, NULL,
+			"of a cell: time by kernel function, arm by arm, from perf record", &symbols},
+		{"events", 0, OPT_FLAG, NULL, "of a cell: what tracepoints recorded, arm by arm",
+			&events},
 	};
 	const struct usage usage = {
 		.verb = "show",
@@ -381,8 +408,9 @@ int cmd_show(int argc, char **argv)
 			"expected a run folder, and a cell or --sample ID at most");
 		return cli_fail("show", &err);
 	}
-	if (functions && nargs != 2) {
-		error_set(&err, KAB_USAGE, "--functions goes with a run folder and a cell");
+	if (functions + symbols + events > (nargs == 2)) {
+		error_set(&err, KAB_USAGE,
+			"one of --functions, --symbols and --events goes with a run folder and a cell");
 		return cli_fail("show", &err);
 	}
 	s = store_open(argv[0], false, NULL, &err);
@@ -390,6 +418,8 @@ int cmd_show(int argc, char **argv)
 		return cli_fail("show", &err);
 	if (functions)
 		ret = show_functions(s, argv[1], &common, &err);
+	else if (symbols || events)
+		ret = show_profile(s, argv[1], symbols ? PASS_RECORD : PASS_TRACE, &common, &err);
 	else
 		ret = show(s, nargs == 2 ? argv[1] : NULL, sample, common.json, &err);
 	store_close(s);

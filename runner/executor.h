@@ -18,16 +18,24 @@ struct job {
 	const char *const *argv; /* NULL-terminated; argv[0] "kab-workload" is the one beside the agent */
 	bool host_root; /* run it inside the shared root (external programs, perf); else from the initramfs */
 	bool perf_stat; /* wrap in perf stat -j */
+	/*
+	 * Wrap in perf record of the whole machine: this list of events, each time that one happens; or JOB_PROFILE.
+	 * NULL: no.
+	 */
+	const char *record;
 	const char *const *capture; /* NULL-terminated paths read before and after: "/proc/schedstat", ... */
 	unsigned timeout_s;
 };
+
+#define JOB_PROFILE "cpu-clock" /* sampled some 1000 times a second on each CPU, with the kernel's stack */
 
 /* What came back. Every pointer is owned; job_result_clear() frees. */
 struct job_result {
 	enum sample_status status; /* OK: it ran to its end; its exit status is below */
 	char *reason;		   /* set unless OK */
 	int exit_status;	   /* as of wait(2): exit code, or 128 + signal */
-	char *out, *err_out, *perf; /* standard output, standard error, perf's JSON lines; NUL-terminated */
+	char *out, *err_out;
+	char *perf; /* perf stat's JSON lines, or perf record's file as proto_bytes() has it; NULL: none */
 	char *functions; /* as functions_take() tells them; NULL: not counted */
 	json_t *before, *after;	   /* {path: text}; a file that is not there is absent */
 	uint64_t elapsed_ns;	   /* of the whole process, by the machine's own clock */

@@ -26,7 +26,7 @@ struct run {
 	const struct job *job;
 	const struct jobrun_place *place;
 	const char *argv[ARGV_MAX]; /* as executed, perf's own words first */
-	char *perf_file;	    /* as the job sees it; NULL: no perf stat */
+	char *perf_file;	    /* as the job sees it; NULL: no perf */
 	bool in_root;
 	pid_t pid;
 	int pidfd, fd[2]; /* output and error pipes; -1: at its end */
@@ -79,6 +79,33 @@ static bool have_program(const char *root, const char *name)
 	return false;
 }
 
+#define PERF_WORDS 20
+
+/* perf's own words before the job's, in @words; how many. */
+static size_t perf_words(const struct job *job, const char *file, const char *words[PERF_WORDS])
+{
+	const char *const stat[] = {"perf", "stat", "-j", "-o", file, "--"};
+	/*
+	 * System-wide, since what a patch changes may run in other tasks and in interrupts. No
+	 * build ids: to read them off every mapped file would take seconds over 9p.
+	 */
+	const char *const profile[] = {"perf", "record", "-q", "-a", "-B", "-N", "-F", "997", "-g",
+		"-e", job->record, "-o", file, "--"};
+	const char *const trace[] = {"perf", "record", "-q", "-a", "-B", "-N", "-c", "1", "-e",
+		job->record, "-o", file, "--"};
+
+	if (job->perf_stat) {
+		memcpy(words, stat, sizeof(stat));
+		return ARRAY_SIZE(stat);
+	}
+	if (!strcmp(job->record, JOB_PROFILE)) {
+		memcpy(words, profile, sizeof(profile));
+		return ARRAY_SIZE(profile);
+	}
+	memcpy(words, trace, sizeof(trace));
+	return ARRAY_SIZE(trace);
+}
+
 /* Fills in r->argv. */
 static int build_argv(struct run *r, struct job_result *res)
 {
@@ -86,7 +113,8 @@ static int build_argv(struct run *r, struct job_result *res)
 	const char *root = place->root ? place->root : "";
 	/* perf lives in the shared root. Where there is none, the job runs without and has no
 	 * figures. */
-	bool perf = r->job->perf_stat && !place->root_lack && have_program(root, "perf");
+	bool perf = (r->job->perf_stat || r->job->record) && !place->root_lack &&
+		    have_program(root, "perf");
 	size_t n = 0, k = 0;
 
 	r->in_root = r->job->host_root || perf;
@@ -94,13 +122,15 @@ static int build_argv(struct run *r, struct job_result *res)
 		fail(res, SAMPLE_FAILED, "%s: %s", r->job->argv[0], place->root_lack);
 		return -1;
 	}
+	/* What is run for perf's sake alone has no sense without. */
+	if (r->job->record && !perf) {
+		fail(res, SAMPLE_SKIPPED, "no perf where jobs run%s%s",
+			place->root_lack ? ": " : "", place->root_lack ? place->root_lack : "");
+		return -1;
+	}
 	if (perf) {
-		const char *stat[] = {"perf", "stat", "-j", "-o", NULL, "--"};
-
 		r->perf_file = xasprintf("%s/kab-perf.%d", place->tmp, (int)getpid());
-		stat[4] = r->perf_file;
-		memcpy(r->argv, stat, sizeof(stat));
-		n = ARRAY_SIZE(stat);
+		n = perf_words(r->job, r->perf_file, r->argv);
 	}
 	if (!strcmp(r->job->argv[0], "kab-workload")) {
 		if (!place->workload) {
@@ -329,9 +359,16 @@ static char *take_perf(const struct run *r)
 {
 	const char *root = r->place->root ? r->place->root : "";
 	__free_char char *path = xasprintf("%s%s", root, r->perf_file);
-	char *text = file_read(path, NULL, NULL);
+	size_t len;
+	char *text = file_read(path, &len, NULL);
 
 	unlink(path);
+	if (text && r->job->record) {
+		char *bytes = len <= PROTO_OUTPUT_MAX ? proto_bytes(text, len) : NULL;
+
+		free(text);
+		return bytes;
+	}
 	return text;
 }
 

@@ -181,6 +181,7 @@ void matrix_free(struct matrix *m)
 	free(m->machines);
 	free(m->local_label);
 	free(m->share);
+	free(m->tracepoints);
 	for (size_t i = 0; i < m->nworkloads; i++)
 		workload_clear(&m->workloads[i]);
 	free(m->workloads);
@@ -360,6 +361,8 @@ json_t *matrix_to_json(const struct matrix *m)
 	json_object_set_new(o, "precision", json_real(m->precision));
 	json_object_set_new(o, "budget_s", json_real(m->budget_s));
 	json_object_set_new(o, "observers", observed);
+	if (m->tracepoints)
+		set_string(o, "tracepoints", m->tracepoints);
 	json_object_set_new(
 		o, "seed", json_string(seed)); /* 64 bits: more than a JSON integer holds */
 	json_object_set_new(o, "threshold", json_real(m->threshold));

@@ -81,7 +81,17 @@ enum observer_bit {
 	OBSERVE_INTERRUPTS = 1 << 2,
 	OBSERVE_VMSTAT = 1 << 3,
 	OBSERVE_FUNCTIONS = 1 << 4, /* the exact executor's own */
+	OBSERVE_PERF_RECORD = 1 << 5,
 };
+
+/* A run of a cell under perf record, after a boot's timed samples and apart from them. */
+enum pass {
+	PASS_NONE,
+	PASS_RECORD, /* the observer perf-record: where time goes */
+	PASS_TRACE,  /* the matrix's tracepoints: each event that happens */
+	PASSES
+};
+const char *pass_name(enum pass pass); /* NULL, "perf-record", "tracepoints" */
 
 enum figure_kind { FIGURE_NONE, FIGURE_REGEX, FIGURE_JSON, FIGURE_YAML };
 struct figure { /* how an external program's figure is read off its output */
@@ -123,6 +133,7 @@ struct matrix {
 	double precision;  /* share; 0: not asked for */
 	double budget_s;   /* 0: @blocks is all; else they are those before the first look */
 	unsigned observers; /* of enum observer_bit */
+	char *tracepoints;  /* "sched:sched_switch,tlb:tlb_flush"; NULL: none */
 	uint64_t seed;	    /* 0: drawn */
 	double threshold; /* 0: the executor's default */
 	struct workload_spec *workloads;

@@ -186,7 +186,8 @@ static int add_observer(struct schema *s, yaml_node_t *key, yaml_node_t *item, v
 		buf_free(&g.all);
 		if (m->observers & observers[i].bit)
 			return schema_error(s, item, "'%s' is twice in the list", name);
-		if (m->executor == EXECUTOR_EXACT && observers[i].bit == OBSERVE_PERF_STAT)
+		if (m->executor == EXECUTOR_EXACT &&
+			(observers[i].bit & (OBSERVE_PERF_STAT | OBSERVE_PERF_RECORD)))
 			return schema_error(s, item, "the exact executor's guest has no perf");
 		if (m->executor != EXECUTOR_EXACT && observers[i].bit == OBSERVE_FUNCTIONS)
 			return schema_error(s, item,
@@ -209,6 +210,38 @@ static int read_observers(struct schema *s, yaml_node_t *node, struct matrix *m)
 		!strcmp((const char *)node->data.scalar.value, "none"))
 		return 0;
 	return schema_items(s, node, "observers", add_observer, m);
+}
+
+static bool is_tracepoint(const char *name)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_*";
+	size_t group = strspn(name, chars);
+
+	return group && name[group] == ':' && name[group + 1] &&
+	       !name[group + 1 + strspn(name + group + 1, chars)];
+}
+
+static int add_tracepoint(struct schema *s, yaml_node_t *key, yaml_node_t *item, void *arg)
+{
+	const char *name = schema_text(s, item, "a tracepoint");
+	struct matrix *m = arg;
+	char *before = m->tracepoints;
+
+	(void)key;
+	if (!name)
+		return -1;
+	if (!is_tracepoint(name))
+		return schema_error(s, item, "'%.60s' is no tracepoint; expected GROUP:NAME", name);
+	m->tracepoints = before ? xasprintf("%s,%s", before, name) : xstrdup(name);
+	free(before);
+	return 0;
+}
+
+static int read_tracepoints(struct schema *s, yaml_node_t *node, struct matrix *m)
+{
+	if (node && m->executor == EXECUTOR_EXACT)
+		return schema_error(s, node, "the exact executor's guest has no perf");
+	return node ? schema_items(s, node, "tracepoints", add_tracepoint, m) : 0;
 }
 
 static int read_baseline(struct schema *s, yaml_node_t *node, struct matrix *m)
@@ -235,7 +268,8 @@ static int read_baseline(struct schema *s, yaml_node_t *node, struct matrix *m)
 struct top {
 	struct matrix m;
 	struct base base;
-	yaml_node_t *baseline, *arms, *aa, *layout, *executor, *observers, *workloads;
+	yaml_node_t *baseline, *arms, *aa, *layout, *executor, *observers, *tracepoints,
+		*workloads;
 };
 
 #define TOP(name, reader, field, ...)                                  \
@@ -256,6 +290,7 @@ static const struct schema_key top_keys[] = {
 	TOP("precision", schema_share, m.precision, false, 0.0001, 0.5),
 	TOP("budget", schema_duration, m.budget_s, false, 1, 30 * 86400),
 	TOP("observers", schema_node, observers, false, 0, 0),
+	TOP("tracepoints", schema_node, tracepoints, false, 0, 0),
 	TOP("seed", schema_u64, m.seed, false, 1, 18446744073709551615.0),
 	TOP("threshold", schema_share, m.threshold, false, 0.0001, 0.5),
 	TOP("workloads", schema_node, workloads, true, 0, 0),
@@ -271,6 +306,7 @@ static int read_parts(struct schema *s, struct top *t)
 		t->base.package = xstrdup(DEFAULT_BASE);
 	file->base = t->base;
 	if (read_executor(s, t->executor, m) || read_observers(s, t->observers, m) ||
+		read_tracepoints(s, t->tracepoints, m) ||
 		matrix_read_workloads(s, t->workloads, m) || matrix_read_arms(s, t->arms, m))
 		return -1;
 	if (read_baseline(s, t->baseline, m))

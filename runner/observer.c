@@ -92,5 +92,6 @@ const struct observer observers[] = {
 	{OBSERVE_INTERRUPTS, "interrupts", "/proc/interrupts", interrupts_figures},
 	{OBSERVE_VMSTAT, "vmstat", "/proc/vmstat", vmstat_figures},
 	{OBSERVE_FUNCTIONS, "functions", NULL, NULL},
+	{OBSERVE_PERF_RECORD, "perf-record", NULL, NULL},
 };
 const size_t nobservers = ARRAY_SIZE(observers);

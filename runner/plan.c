@@ -186,6 +186,9 @@ struct order {
 	size_t n;
 	size_t warmups; /* the first so many are warm-ups */
 	bool perf_stat; /* and run under perf stat */
+	size_t timed;	/* the first so many are no passes */
+	enum pass pass[PASSES]; /* what each round after them is */
+	size_t round;	/* cells in a round */
 };
 
 /*
@@ -199,6 +202,11 @@ static void add_round(struct order *o, size_t *cells, size_t n, gsl_rng *r)
 	o->cell = xrealloc_array(o->cell, o->n + n, sizeof(*o->cell));
 	memcpy(o->cell + o->n, cells, n * sizeof(*cells));
 	o->n += n;
+}
+
+static bool asks_for(const struct matrix *m, enum pass pass)
+{
+	return pass == PASS_RECORD ? m->observers & OBSERVE_PERF_RECORD : m->tracepoints != NULL;
 }
 
 static struct order draw_order(const struct plan *p, size_t machine, unsigned block, gsl_rng *r)
@@ -216,6 +224,14 @@ static struct order draw_order(const struct plan *p, size_t machine, unsigned bl
 	for (unsigned round = 0; n && round < warmup + m->samples; round++)
 		add_round(&o, cells, n, m->executor == EXECUTOR_EXACT ? NULL : r);
 	o.warmups = warmup * n;
+	o.timed = o.n;
+	o.round = n;
+	for (unsigned pass = PASS_NONE + 1, k = 0; n && pass < PASSES; pass++) {
+		if (!asks_for(m, pass))
+			continue;
+		add_round(&o, cells, n, r);
+		o.pass[k++] = pass;
+	}
 	free(cells);
 	return o;
 }
@@ -239,6 +255,7 @@ static void add_boot(
 	b->nsamples = 0;
 	for (size_t i = 0; i < o->n; i++) {
 		unsigned seq = b->nsamples;
+		enum pass pass = i < o->timed ? PASS_NONE : o->pass[(i - o->timed) / o->round];
 
 		if (!arm_runs(&p->matrix->arms[arm], p->cells[o->cell[i]].id))
 			continue;
@@ -246,8 +263,9 @@ static void add_boot(
 			.id = xasprintf("%s.s%03u", b->id, seq),
 			.cell = o->cell[i],
 			.seq = seq,
-			.warmup = i < o->warmups,
+			.warmup = i < o->warmups || pass,
 			.perf_stat = i < o->warmups && o->perf_stat,
+			.pass = pass,
 		};
 	}
 }
@@ -294,6 +312,13 @@ void plan_extend(struct plan *p, unsigned blocks)
 {
 	for (unsigned block = plan_blocks(p); block < blocks; block++)
 		add_block(p, block);
+}
+
+const char *pass_name(enum pass pass)
+{
+	static const char *const names[PASSES] = {NULL, "perf-record", "tracepoints"};
+
+	return names[pass];
 }
 
 /* The plan as a whole */

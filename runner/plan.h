@@ -31,6 +31,7 @@ struct plan_sample {
 	 * sample pays for it. A matrix without warm-ups gets one round of them in these blocks.
 	 */
 	bool perf_stat;
+	enum pass pass; /* in the last rounds of a boot; marked as a warm-up, too */
 };
 
 struct plan_boot {

@@ -197,11 +197,61 @@ static json_t *string_array(const char *const *v)
 	return a;
 }
 
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+char *proto_bytes(const void *data, size_t len)
+{
+	const unsigned char *in = data;
+	char *text = xcalloc((len + 2) / 3 * 4 + 1, 1), *out = text;
+
+	for (size_t i = 0; i < len; i += 3) {
+		unsigned v = in[i] << 16 | (i + 1 < len ? in[i + 1] << 8 : 0) |
+			     (i + 2 < len ? in[i + 2] : 0);
+
+		*out++ = digits[v >> 18];
+		*out++ = digits[v >> 12 & 63];
+		*out++ = i + 1 < len ? digits[v >> 6 & 63] : '=';
+		*out++ = i + 2 < len ? digits[v & 63] : '=';
+	}
+	return text;
+}
+
+void *proto_from_bytes(const char *text, size_t *len)
+{
+	size_t n = strlen(text), pad = 0;
+	unsigned char *data, *out;
+
+	while (pad < 2 && n > pad && text[n - 1 - pad] == '=')
+		pad++;
+	if (n % 4)
+		return NULL;
+	out = data = xcalloc(n / 4 * 3 + 1, 1);
+	for (size_t i = 0; i < n; i += 4) {
+		unsigned v = 0;
+
+		for (size_t k = i; k < i + 4; k++) {
+			const char *digit = k < n - pad ? strchr(digits, text[k]) : digits;
+
+			if (!digit || !*digit) {
+				free(data);
+				return NULL;
+			}
+			v = v << 6 | (unsigned)(digit - digits);
+		}
+		*out++ = v >> 16;
+		*out++ = v >> 8;
+		*out++ = v;
+	}
+	*len = n / 4 * 3 - pad;
+	return data;
+}
+
 json_t *proto_job(const struct job *job)
 {
-	return json_pack("{s:s, s:s, s:o, s:o, s:b, s:b, s:i}", "type", "job", "id", job->id,
+	return json_pack("{s:s, s:s, s:o, s:o, s:b, s:b, s:i, s:s*}", "type", "job", "id", job->id,
 		"argv", string_array(job->argv), "capture", string_array(job->capture), "host_root",
-		job->host_root, "perf_stat", job->perf_stat, "timeout_s", (int)job->timeout_s);
+		job->host_root, "perf_stat", job->perf_stat, "timeout_s", (int)job->timeout_s,
+		"record", job->record);
 }
 
 static void set_text(json_t *o, const char *key, const char *text)
@@ -257,8 +307,9 @@ int proto_parse_job(const json_t *msg, struct proto_job *pj, struct error *err)
 	json_error_t je;
 
 	*pj = (struct proto_job){0};
-	if (json_unpack_ex((json_t *)msg, &je, 0, "{s:s, s:b, s:b, s:i}", "id", &job->id,
-		    "host_root", &host_root, "perf_stat", &perf_stat, "timeout_s", &timeout))
+	if (json_unpack_ex((json_t *)msg, &je, 0, "{s:s, s:b, s:b, s:i, s?s}", "id", &job->id,
+		    "host_root", &host_root, "perf_stat", &perf_stat, "timeout_s", &timeout, "record",
+		    &job->record))
 		return error_set(err, KAB_USAGE, "job: %s", je.text);
 	if (timeout <= 0)
 		return error_set(

@@ -63,6 +63,10 @@ char *proto_clean(const char *data, size_t len);
 /* The same as a JSON string, new reference. */
 json_t *proto_text(const char *data, size_t len);
 
+/* Bytes as text (base64, RFC 4648), and back: NULL for what is none. Caller frees. */
+char *proto_bytes(const void *data, size_t len);
+void *proto_from_bytes(const char *text, size_t *len);
+
 /* A job and its result as messages, and back. New references. */
 json_t *proto_job(const struct job *job);
 json_t *proto_sample(const char *id, const struct job_result *res);

@@ -44,7 +44,8 @@ int report_write(
 	if (report_data_make(run, c, &r, err))
 		goto out;
 	report_plots(&r);
-	if (dir_make(dir, err) || plots_draw(&r.plots, dir, err) || write_formats(&r, dir, err))
+	if (dir_make(dir, err) || plots_draw(&r.plots, dir, err) || write_formats(&r, dir, err) ||
+		report_stacks(&r, dir, err))
 		goto out;
 	ret = 0;
 out:

@@ -18,6 +18,7 @@ int report_cover(const struct report *r, const char *dir, struct buf *b, struct 
 /* Parts of report_html(). */
 void html_verdicts(struct buf *b, const struct report *r);
 void html_doctor(struct buf *b, const struct report *r);
+void html_profile(struct buf *b, const struct report *r);
 void html_functions(struct buf *b, const struct report *r);
 void html_other_rows(struct buf *b, const struct report *r);
 void html_published(struct buf *b, const struct report *r);
@@ -26,6 +27,9 @@ void html_environment(struct buf *b, const struct report *r);
 void html_bad_samples(struct buf *b, const struct report *r);
 void html_method(struct buf *b, const struct report *r);
 extern const char html_style[];
+
+/* Folded stacks of every cell and arm, into the folder stacks/ of @dir, where the run recorded any. */
+int report_stacks(const struct report *r, const char *dir, struct error *err);
 
 /* Part of report_md(). */
 void md_doctor(struct buf *b, const struct report *r);

@@ -160,6 +160,7 @@ int report_html(const struct report *r, const char *dir, struct buf *b, struct e
 		buf_addstr(b, "</section>\n");
 	}
 	html_functions(b, r);
+	html_profile(b, r);
 	html_bad_samples(b, r);
 	html_kernels(b, r);
 	html_environment(b, r);

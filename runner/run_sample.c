@@ -7,6 +7,8 @@
 #include "figures.h"
 #include "functions.h"
 #include "observer.h"
+#include "profile.h"
+#include "proto.h"
 #include "run.h"
 #include "util.h"
 
@@ -20,7 +22,7 @@ static const struct workload_spec *spec_of(const struct plan *plan, size_t cell)
 bool run_needs_root(const struct plan *plan, const struct plan_boot *boot)
 {
 	for (size_t i = 0; i < boot->nsamples; i++)
-		if (boot->samples[i].perf_stat || spec_of(plan, boot->samples[i].cell)->command)
+		if (boot->samples[i].perf_stat || boot->samples[i].pass || spec_of(plan, boot->samples[i].cell)->command)
 			return true;
 	return false;
 }
@@ -144,6 +146,7 @@ static void sample_init(struct sample *s, const struct run *r, const struct plan
 		.seq = ps->seq,
 		.life = life,
 		.warmup = ps->warmup,
+		.pass = ps->pass ? xstrdup(pass_name(ps->pass)) : NULL,
 	};
 }
 
@@ -164,6 +167,7 @@ static json_t **figures_at(struct sample *s, enum observer_bit bit)
 	case OBSERVE_VMSTAT:
 		return &s->vmstat;
 	case OBSERVE_FUNCTIONS:
+	case OBSERVE_PERF_RECORD:
 		break;
 	}
 	return NULL;
@@ -217,7 +221,7 @@ static int keep_raw(struct run *r, const struct workload_spec *w, const struct j
 					err)))
 			return -1;
 	}
-	if (keep_text(r, s->id, "perf-stat", ".json", res->perf, err) ||
+	if ((!s->pass && keep_text(r, s->id, "perf-stat", ".json", res->perf, err)) ||
 		keep_text(r, s->id, "functions", ".txt", res->functions, err))
 		return -1;
 	if (s->status == SAMPLE_OK && !w->command)
@@ -226,6 +230,40 @@ static int keep_raw(struct run *r, const struct workload_spec *w, const struct j
 			       keep_text(r, s->id, "stderr", "", res->err_out, err)
 		       ? -1
 		       : 0;
+}
+
+/*
+ * What perf recorded, as it came and folded by symbol. perf script runs here, where a second is a
+ * second; a guest's vmlinux has the symbols. -1: it could not be written.
+ */
+static int keep_profile(struct run *r, const struct plan_boot *boot, const struct job_result *res,
+	struct sample *s, struct error *err)
+{
+	bool profile = s->pass && !strcmp(s->pass, pass_name(PASS_RECORD));
+	size_t len = 0;
+	__free_char char *data = res->perf ? proto_from_bytes(res->perf, &len) : NULL;
+	__free_char char *folded = NULL, *path = NULL;
+	struct error why;
+
+	if (s->status != SAMPLE_OK)
+		return 0;
+	if (!data) {
+		s->status = SAMPLE_FAILED;
+		s->reason = xstrdup("perf record left no file that could be taken over");
+		return 0;
+	}
+	if (store_raw(r->store, s->id, PROFILE_DATA, data, len, err))
+		return -1;
+	path = xasprintf("%s/raw/%s/" PROFILE_DATA, store_path(r->store), s->id);
+	folded = profile ? profile_fold_file(path, r->arms[boot->arm].kernel.vmlinux, &why)
+			 : profile_events(path, &why);
+	if (!folded) {
+		s->status = SAMPLE_FAILED;
+		s->reason = xstrdup(why.text);
+		return 0;
+	}
+	return store_raw(r->store, s->id, profile ? PROFILE_FOLDED : PROFILE_EVENTS, folded,
+		strlen(folded), err);
 }
 
 static int record(
@@ -263,6 +301,9 @@ static int run_job(struct run *r, const struct boot_life *life, const struct pla
 			.argv = (const char *const *)argv,
 			.host_root = w->command != NULL,
 			.perf_stat = ps->perf_stat && !warmup_again,
+			.record = ps->pass == PASS_RECORD  ? JOB_PROFILE
+				  : ps->pass == PASS_TRACE ? r->plan->matrix->tracepoints
+							   : NULL,
 			.capture = capture,
 			.timeout_s = run_timeout_s(w, params) * life->timeout_factor,
 		},
@@ -292,8 +333,10 @@ int run_sample(struct run *r, const struct boot_life *life, const struct plan_sa
 		figures_of_result(w, &res, &s);
 		functions_set_metrics(res.functions, &s);
 		observe(r, ps, &res, &s);
+		if (ps->pass)
+			ret = keep_profile(r, life->boot, &res, &s, err);
 		/* Captures first: a line in the store vouches for all that belongs to it. */
-		ret = keep_raw(r, w, &res, &s, err) || record(r, life->boot, &s, err)
+		ret = ret || keep_raw(r, w, &res, &s, err) || record(r, life->boot, &s, err)
 			      ? -1
 			      : res.machine_lost;
 	}

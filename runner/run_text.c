@@ -136,8 +136,10 @@ void run_text_order(struct buf *b, const struct plan *plan)
 		for (size_t j = 0; j < boot->nsamples; j++) {
 			const struct plan_sample *s = &boot->samples[j];
 
-			buf_addf(b, "  %3u %s%s%s\n", s->seq, plan->cells[s->cell].id,
-				s->warmup ? " warm-up" : "", s->perf_stat ? " perf-stat" : "");
+			buf_addf(b, "  %3u %s%s%s%s%s\n", s->seq, plan->cells[s->cell].id,
+				s->warmup && !s->pass ? " warm-up" : "",
+				s->perf_stat ? " perf-stat" : "", s->pass ? " " : "",
+				s->pass ? pass_name(s->pass) : "");
 		}
 	}
 }
@@ -152,10 +154,11 @@ static json_t *boots_json(const struct plan *plan)
 
 		for (size_t j = 0; j < b->nsamples; j++)
 			json_array_append_new(
-				samples, json_pack("{s:s,s:s,s:b,s:b}", "id", b->samples[j].id,
+				samples, json_pack("{s:s,s:s,s:b,s:b,s:s*}", "id", b->samples[j].id,
 						 "cell", plan->cells[b->samples[j].cell].id,
 						 "warmup", b->samples[j].warmup, "perf_stat",
-						 b->samples[j].perf_stat));
+						 b->samples[j].perf_stat, "pass",
+						 pass_name(b->samples[j].pass)));
 		json_array_append_new(
 			boots, json_pack("{s:s,s:i,s:i,s:s,s:o}", "id", b->id, "number",
 				       (int)b->number, "block", (int)b->block, "arm",

@@ -56,6 +56,7 @@ static const struct field fields[] = {
 	FIELD(seq, UNSIGNED, false),
 	FIELD(life, UNSIGNED, false),
 	FIELD(warmup, BOOL, false),
+	FIELD(pass, STRING, true),
 	FIELD(reason, STRING, true),
 	FIELD(started, STRING, true),
 	FIELD(ops, U64, false),

@@ -42,6 +42,7 @@ struct sample {
 	char *id, *boot_id, *arm, *cell, *reason, *started;
 	unsigned block, boot, seq, life; /* life: 0, or how often this boot had to be started again */
 	bool warmup;
+	char *pass; /* "perf-record", "tracepoints": run for perf's sake, and a warm-up to all else; NULL */
 	enum sample_status status;
 	uint64_t ops, elapsed_ns;
 	struct figure_value *metrics; /* every figure that is compared or shown, observers' included */

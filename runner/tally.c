@@ -37,7 +37,9 @@ static void add_ok(struct tally *t, const struct sample *s)
 
 static void add(struct tally *t, const struct sample *s)
 {
-	if (s->status == SAMPLE_OK && s->warmup) {
+	if (s->status == SAMPLE_OK && s->pass) {
+		t->passes++;
+	} else if (s->status == SAMPLE_OK && s->warmup) {
 		t->warmups++;
 	} else if (s->status == SAMPLE_OK) {
 		add_ok(t, s);

@@ -15,6 +15,7 @@ struct tally {
 	const struct sample **ok; /* status ok and no warm-up; sorted by block, boot, seq */
 	size_t nok;
 	size_t warmups;		/* of status ok */
+	size_t passes;		/* the same, under perf record */
 	size_t failed, skipped; /* warm-ups included: an oops in one is an oops */
 	const struct sample *failure, *skip; /* the first of each, for its reason; NULL: none */
 };

@@ -46,6 +46,11 @@ int cli_parse(const struct usage *u, int argc, char **argv, struct cli_common *c
 int cli_flush(int status);
 /* "kab run: text" on standard error; returns err->status. */
 int cli_fail(const char *verb, const struct error *err);
+/*
+ * The newest finished run, else the reference run: what "kab compare", "report" and "show" mean when none is named. It is
+ * told on standard error, unless @c is quiet or JSON. NULL with KAB_USAGE; caller frees.
+ */
+char *cli_newest_run(const char *verb, const struct cli_common *c, struct error *err);
 /* Colours: standard output is a terminal, no --no-color, no NO_COLOR. */
 bool cli_color(const struct cli_common *c);
 /*

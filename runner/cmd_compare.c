@@ -73,9 +73,10 @@ static int parse(struct arguments *a, int argc, char **argv, int *nargs, struct 
 	};
 	const struct usage usage = {
 		.verb = "compare",
-		.synopsis = "RUN [RUN2] [options]",
+		.synopsis = "[RUN [RUN2]] [options]",
 		.summary = "Compares the arms of a run with its baseline, or those of RUN2 with "
 			   "RUN's baseline.\n"
+			   "Without RUN: the newest finished run, else the reference run.\n"
 			   "Exit status: 0 nothing worse and nothing unclear, 1 a regression or "
 			   "failed samples, 3 unclear.",
 		.options = options,
@@ -85,9 +86,12 @@ static int parse(struct arguments *a, int argc, char **argv, int *nargs, struct 
 
 	if (ret)
 		return ret;
-	if (*nargs != 1 && *nargs != 2)
+	if (*nargs > 2)
 		return error_set(err, KAB_USAGE, "expected one or two run folders, got %d", *nargs);
-	if (a->draws && (*nargs != 1 || a->compare.baseline))
+	/* Another run than the one that was just made would be a wrong answer to git bisect. */
+	if (!*nargs && a->bisect)
+		return error_set(err, KAB_USAGE, "--bisect needs a run folder");
+	if (a->draws && (*nargs > 1 || a->compare.baseline))
 		return error_set(
 			err, KAB_USAGE, "--draws takes one run, whose baseline is its own");
 	return check_options(a, err);
@@ -179,14 +183,23 @@ int cmd_compare(int argc, char **argv)
 	struct arguments a = {};
 	struct error err = {};
 	int nargs, ret = parse(&a, argc, argv, &nargs, &err);
+	char *newest = NULL, *only[1];
 
 	if (ret > 0)
 		return KAB_OK;
+	if (!ret && !nargs) {
+		newest = cli_newest_run("compare", &a.common, &err);
+		only[0] = newest;
+		argv = only;
+		nargs = 1;
+		ret = newest ? 0 : -1;
+	}
 	if (!ret && a.draws)
 		ret = draw_and_print(&a, argv[0], &err);
 	else if (!ret)
 		ret = compare_and_print(&a, argv, nargs, &err);
 	if (ret < 0)
 		ret = cli_fail("compare", &err);
+	free(newest);
 	return for_bisect(&a, ret);
 }

@@ -14,24 +14,6 @@ struct report_options {
 	double threshold;
 };
 
-/* Where the run is, if none was named. Caller frees. */
-static char *find_run(const char *named, struct error *err)
-{
-	__free_char char *results = NULL;
-	char *path;
-
-	if (named)
-		return xstrdup(named);
-	results = store_default_results();
-	path = store_find_newest(results);
-	if (!path)
-		error_set(err, KAB_USAGE,
-			"no finished run in %s, and no reference run; name one, or make one: kab "
-			"run",
-			results);
-	return path;
-}
-
 static void tell(const struct store *run, const struct comparison *c, const char *dir,
 	const struct cli_common *common)
 {
@@ -98,7 +80,7 @@ int cmd_report(int argc, char **argv)
 		error_set(&err, KAB_USAGE, "one run, not %d; see kab report --help", n);
 		return cli_fail("report", &err);
 	}
-	path = find_run(n ? argv[0] : NULL, &err);
+	path = n ? xstrdup(argv[0]) : cli_newest_run("report", &common, &err);
 	if (!path || report_run(path, &o, &common, &err))
 		return cli_fail("report", &err);
 	return KAB_OK;

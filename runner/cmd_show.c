@@ -378,6 +378,7 @@ int cmd_show(int argc, char **argv)
 {
 	const char *sample = NULL;
 	bool functions = false, symbols = false, events = false;
+	__free_char char *path = NULL;
 	const struct option_spec table[] = {
 		{"sample", 0, OPT_STRING, "ID", "one sample whole, and where its captures lie",
 			&sample},
@@ -391,8 +392,9 @@ int cmd_show(int argc, char **argv)
 	};
 	const struct usage usage = {
 		.verb = "show",
-		.synopsis = "RUN [CELL]",
-		.summary = "What was measured: a run, a cell of it, or one sample.",
+		.synopsis = "[RUN [CELL]]",
+		.summary = "What was measured: a run, a cell of it, or one sample.\n"
+			   "Without RUN: the newest finished run, else the reference run.",
 		.options = table,
 		.noptions = ARRAY_SIZE(table),
 	};
@@ -403,7 +405,7 @@ int cmd_show(int argc, char **argv)
 
 	if (ret)
 		return ret < 0 ? cli_fail("show", &err) : KAB_OK;
-	if (nargs < 1 || nargs > 2 || (nargs == 2 && sample)) {
+	if (nargs > 2 || (nargs == 2 && sample)) {
 		error_set(&err, KAB_USAGE,
 			"expected a run folder, and a cell or --sample ID at most");
 		return cli_fail("show", &err);
@@ -413,7 +415,8 @@ int cmd_show(int argc, char **argv)
 			"one of --functions, --symbols and --events goes with a run folder and a cell");
 		return cli_fail("show", &err);
 	}
-	s = store_open(argv[0], false, NULL, &err);
+	path = nargs ? xstrdup(argv[0]) : cli_newest_run("show", &common, &err);
+	s = path ? store_open(path, false, NULL, &err) : NULL;
 	if (!s)
 		return cli_fail("show", &err);
 	if (functions)

@@ -19,13 +19,13 @@ static const struct {
 	const char *name, *summary;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{ "doctor", "what works on this machine, and what each lack costs", cmd_doctor },
 	{ "run", "run or continue a benchmark matrix", cmd_run },
 	{ "compare", "verdicts: each arm against the baseline", cmd_compare },
 	{ "report", "regenerate the report and its plots", cmd_report },
 	{ "show", "what was measured, down to one sample", cmd_show },
 	{ "schedstat", "the difference of two /proc/schedstat captures, by name", cmd_schedstat },
 	{ "kernel", "build, list, find and clean kernels", cmd_kernel },
-	{ "doctor", "what works on this machine, and what each lack costs", cmd_doctor },
 };
 
 static void print_usage(FILE *to)
@@ -35,7 +35,8 @@ static void print_usage(FILE *to)
 		to);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	fputs("\nkab <verb> --help tells a verb's options; kab(1) is the manual.\n", to);
+	fputs("\nNew here? kab doctor, then kab run matrix/quick.yaml, kab compare, kab report.\n"
+	      "kab <verb> --help tells a verb's options; kab(1) is the manual.\n", to);
 }
 
 static void on_signal(int sig)

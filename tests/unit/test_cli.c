@@ -70,6 +70,34 @@ static void test_a_reader_may_leave(void **state)
 	buf_free(&out);
 }
 
+/* Without a run named the newest is meant, and told; not where a script would take the wrong one for its own. */
+static void test_the_newest_run_is_meant(void **state)
+{
+	static const char *const verbs[] = {"compare", "show"};
+	char results[] = "/tmp/kab-test-XXXXXX";
+	__free_char char *set = NULL;
+	struct buf out = {};
+
+	(void)state;
+	assert_non_null(mkdtemp(results));
+	set = xasprintf("KAB_RESULTS=%s", results);
+	assert_int_equal(putenv(set), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		int status = call(&out, verbs[i]);
+
+		assert_true(status == KAB_OK || status == KAB_UNCLEAR);
+		if (!strstr(out.data, "results/reference"))
+			fail_msg("%s: %s", verbs[i], out.data);
+	}
+	call(&out, "show --json");
+	assert_int_equal(out.data[0], '{');
+	assert_int_equal(call(&out, "compare --bisect"), KAB_USAGE);
+	assert_int_equal(call(&out, "show --symbols"), KAB_USAGE);
+	unsetenv("KAB_RESULTS");
+	buf_free(&out);
+	dir_remove(results, NULL);
+}
+
 static void test_counts_start_at_one(void **state)
 {
 	static const char *const args[] = {"--blocks 0", "--more-boots 0", "--blocks -1",
@@ -204,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_output_that_is_lost_is_an_error),
 		cmocka_unit_test(test_a_reader_may_leave),
+		cmocka_unit_test(test_the_newest_run_is_meant),
 		cmocka_unit_test(test_counts_start_at_one),
 		cmocka_unit_test(test_signals_that_were_ignored_stay_so),
 		cmocka_unit_test(test_answers_to_the_question),

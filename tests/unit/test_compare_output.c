@@ -266,7 +266,7 @@ static void test_verb_refuses_bad_usage(void **state)
 	__free_char char *with_slash = xasprintf("%s/", w->path);
 	char *out;
 
-	assert_int_equal(run_verb((char *[]){"compare", NULL}, &out), KAB_USAGE);
+	assert_int_equal(run_verb((char *[]){"compare", "--bisect", NULL}, &out), KAB_USAGE);
 	free(out);
 	assert_int_equal(VERB(w->path, w->path, w->path), KAB_USAGE);
 	free(out);

@@ -180,7 +180,9 @@ static void test_bad_usage(void **state)
 		{"run vcpu --index cpu_id --cpuset 8191", "--cpuset 8191: CPU 8191 is not among"},
 		{"run vcpu --index cpu_id --cpuset 0,", "none, spread, compact"},
 		{"run vcpu --index cpu_id --size 16", "from 32 to 4096"},
-		{"run switch --mode idle", "user-kernel, user-idle or two-processes"},
+		{"run switch --mode idle", "two-processes, use-mm, exit or exec"},
+		{"run switch --mode exit --threads 2", "--threads 2: not with --mode exit"},
+		{"run switch --mode exec --borrowers 2", "--borrowers: with --mode exit alone"},
 	};
 
 	(void)state;
@@ -226,6 +228,57 @@ static void test_a_round_of_two_processes_is_four_switches(void **state)
 	json_decref(o);
 }
 
+/* Threads on two CPUs: each sleeps by itself, and what they cost is known of both; on one CPU it is not. */
+static void test_threads_sleep_side_by_side(void **state)
+{
+	json_t *o, *same;
+
+	(void)state;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip_because("one CPU");
+	o = workload_result("run switch --mode user-idle --threads 2 --pin 0,1 --ops 400");
+	same = workload_result("run switch --mode user-idle --threads 2 --pin 0 --ops 100");
+	assert_int_equal(json_uint_of(o, "ops"), 400);
+	assert_int_equal(json_array_size(json_object_get(o, "workers")), 2);
+	if (!geteuid())
+		assert_true(figure(o, "busy_ns_per_op") > 0);
+	assert_null(json_object_get(json_object_get(same, "figures"), "busy_ns_per_op"));
+	json_decref(o);
+	json_decref(same);
+}
+
+/* Every process comes to its end, and the end is all that is timed: not the pause before it. */
+static void test_an_end_is_timed_by_itself(void **state)
+{
+	json_t *o = workload_result("run switch --mode exit --borrowers 0 --ops 50 --latency on"), *latency;
+
+	(void)state;
+	latency = json_object_get(o, "latency_ns");
+	assert_int_equal(json_uint_of(o, "ops"), 50);
+	assert_int_equal(json_uint_of(latency, "count"), 50);
+	assert_true(json_uint_of(latency, "min") > 0);
+	assert_true(json_uint_of(latency, "min") < json_uint_of(o, "elapsed_ns") / 50);
+	json_decref(o);
+}
+
+static void test_borrowers_need_cpus(void **state)
+{
+	(void)state;
+	expect_exit("run switch --mode exit --borrowers 1023", 77, "one of which is the worker's");
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+		json_decref(workload_result("run switch --mode exit --borrowers 1 --ops 20"));
+}
+
+static void test_programs_are_executed(void **state)
+{
+	json_t *o = workload_result("run switch --mode exec --threads 2 --pin none --ops 20 --latency on");
+
+	(void)state;
+	assert_int_equal(json_uint_of(o, "ops"), 20);
+	assert_int_equal(json_uint_of(json_object_get(o, "latency_ns"), "count"), 20);
+	json_decref(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +294,10 @@ int main(void)
 		cmocka_unit_test(test_a_trip_to_a_kernel_thread_is_a_switch),
 		cmocka_unit_test(test_a_sleep_takes_its_time),
 		cmocka_unit_test(test_a_round_of_two_processes_is_four_switches),
+		cmocka_unit_test(test_threads_sleep_side_by_side),
+		cmocka_unit_test(test_an_end_is_timed_by_itself),
+		cmocka_unit_test(test_borrowers_need_cpus),
+		cmocka_unit_test(test_programs_are_executed),
 	};
 
 	return cmocka_run_group_tests_name("workload vcpu", tests, NULL, NULL);

@@ -29,7 +29,7 @@ PACKAGES_BUILD = pkg-config libyaml-dev libjansson-dev libgsl-dev libssl-dev
 PACKAGES_KERNEL = gcc make libc6-dev linux-source-6.1 bc bison flex libelf-dev cpio xz-utils lz4 patch perl rsync ccache kmod
 PACKAGES_RUN = qemu-system-x86 qemu-system-data linux-perf stress-ng hyperfine gnuplot-nox \
 	fonts-dejavu-core numactl
-PACKAGES_TEST = libcmocka-dev mandoc cppcheck bsdextrautils
+PACKAGES_TEST = libcmocka-dev mandoc cppcheck bsdextrautils spin
 # Installed where the archive offers them: without, a test or two are skipped, and say so.
 PACKAGES_OFFERED = linux-source-6.12
 PACKAGES = $(PACKAGES_BUILD) $(PACKAGES_KERNEL) $(PACKAGES_RUN) $(PACKAGES_TEST)

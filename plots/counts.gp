@@ -28,7 +28,7 @@ if (wide) {
 	set xtics ('0' 0)
 	do for [e = floor(log10(smallest)) : ceil(log10(largest))] {
 		if (f(10.0 ** e) - last >= gap) {
-			set xtics add (sprintf('%g', 10.0 ** e) f(10.0 ** e))
+			set xtics add ((e < -3 ? sprintf('1e%d', e) : sprintf('%g', 10.0 ** e)) f(10.0 ** e))
 			last = f(10.0 ** e)
 		}
 	}

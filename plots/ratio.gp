@@ -36,7 +36,9 @@ do for [side in '1 -1'] {
 	last = 0
 	do for [p in steps] {
 		r = 1 + side * p / 100.0
-		if (r > 0 && abs(f(r) - last) >= gap && f(r) >= f(low) && f(r) <= f(high)) {
+		# 75 and 90 % are steps towards nothing at all; upwards nobody counts so.
+		down_only = p eq '75' || p eq '90'
+		if (r > 0 && !(side > 0 && down_only) && abs(f(r) - last) >= gap && f(r) >= f(low) && f(r) <= f(high)) {
 			set xtics add ((side > 0 ? '+' : '-').p f(r))
 			last = f(r)
 		}

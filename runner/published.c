@@ -360,6 +360,7 @@ static void fill_value(struct published_value *v, const struct params *words,
 		b = blocks_of(run, arm, arm, plan->cells[i].id, &m);
 		s = spread_of_blocks(&b, true);
 		v->cell = plan->cells[i].id;
+		v->metric = m;
 		v->ours = s.median * factor;
 		v->lo = s.lo * factor;
 		v->hi = s.hi * factor;

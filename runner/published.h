@@ -45,6 +45,7 @@ struct published_value {
 	double ours, lo,
 		hi; /* as of spread_of_blocks(), in the table's unit; NAN: not measured */
 	const char *cell;  /* where ours comes from, borrowed from the plan; NULL */
+	struct metric metric;
 	size_t candidates; /* cells that the selectors pick; the first is taken */
 };
 

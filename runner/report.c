@@ -43,6 +43,7 @@ int report_write(
 
 	if (report_data_make(run, c, &r, err))
 		goto out;
+	r.beside = !out;
 	report_plots(&r);
 	if (dir_make(dir, err) || plots_draw(&r.plots, dir, err) || write_formats(&r, dir, err) ||
 		report_stacks(&r, dir, err))

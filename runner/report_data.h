@@ -72,6 +72,7 @@ struct report {
 	char *title;	    /* "patched against stock"; "stock alone" */
 	char *machine;	    /* "vm executor under TCG, 1 to 8 vCPUs" */
 	char *corner;	    /* the same in a few words, for figures */
+	bool beside;	    /* the report lies in the run's folder: raw/ is ../raw */
 	bool controls_only; /* every comparison is of the baseline with itself: a run with --aa */
 	char **command;	    /* words of the command that reproduces the run */
 	size_t ncommand;

@@ -8,11 +8,14 @@
 
 static void add_chip(struct buf *b, const struct report *r, enum verdict v)
 {
-	size_t n = report_count(r, v);
+	size_t n = report_count(r, v), first = 0;
 
-	if (n)
-		buf_addf(b, "<span class=\"chip %s\">%s %zu %s</span>\n", verdict_name(v),
-			text_mark_utf8(v), n, report_verdict_plural(v, n));
+	if (!n)
+		return;
+	while (r->c->rows[first].verdict != v || !report_is_main(r, &r->c->rows[first]))
+		first++;
+	buf_addf(b, "<a class=\"chip %s\" href=\"#row%zu\">%s %zu %s</a>\n", verdict_name(v), first,
+		text_mark_utf8(v), n, report_verdict_plural(v, n));
 }
 
 #define WARNINGS_SHOWN 3 /* the verdicts are to be seen without scrolling */
@@ -99,7 +102,10 @@ static int add_figure(struct buf *b, const char *dir, const struct plot *p, stru
 	}
 	buf_addstr(b, "<div class=\"wide\">");
 	buf_addstr(b, root);
-	buf_addf(b, "</div>\n%s</figure>\n", p->folded ? "</details>" : "");
+	buf_addf(b,
+		"</div>\n<p class=\"soft screen\"><a href=\"%s.png\">PNG</a>, <a href=\"%s.svg\">SVG</a>, "
+		"<a href=\"%s.dat\">its numbers</a></p>\n%s</figure>\n",
+		p->stem, p->stem, p->stem, p->folded ? "</details>" : "");
 	return 0;
 }
 
@@ -166,9 +172,8 @@ int report_html(const struct report *r, const char *dir, struct buf *b, struct e
 	html_environment(b, r);
 	html_method(b, r);
 	add_command(b, r);
-	buf_addstr(b, "<footer class=\"soft\">Made by kab from samples.jsonl; the figures' data "
-		      "lie beside this file as "
-		      ".dat.</footer>\n</body>\n</html>\n");
+	buf_addstr(b, "<footer class=\"soft\">Made by kab from samples.jsonl<span class=\"paper\">; "
+		      "folded parts are not printed</span>.</footer>\n</body>\n</html>\n");
 	return 0;
 }
 
@@ -210,8 +215,10 @@ const char html_style[] =
 	"nowrap}\n"
 	".verdict{white-space:nowrap;font-weight:600}td{overflow-wrap:break-word}\n"
 	"summary{cursor:pointer}summary::marker{color:var(--soft)}\n"
-	"tr.more{display:none;background:var(--panel)}tr:has(details[open])+tr.more{display:table-"
-	"row}\n"
+	"tr.more{display:none;background:var(--panel)}tr:has(details[open])+tr.more,"
+	"tr:target+tr.more{display:table-row}\n"
+	"tr:target{background:var(--panel)}a{color:inherit}a.chip{text-decoration:none}"
+	".paper{display:none}\n"
 	"@supports not selector(tr:has(details)){tr.more{display:table-row}}\n"
 	".facts{width:auto}tr.more table{width:auto;font-size:.85rem;margin:.2rem 0 .6rem "
 	"1rem}tr.more p{margin:.3rem 0 .3rem 1rem}\n"
@@ -220,8 +227,12 @@ const char html_style[] =
 	"td{font-weight:600}\n"
 	"section{break-inside:auto}footer{margin-top:2.5rem;border-top:1px solid "
 	"var(--rule);padding-top:.5rem}\n"
-	"@media (max-width:48rem){body{padding:.6rem .6rem 2rem}th,td{padding:.2rem "
+	"@media screen and (max-width:48rem){body{padding:.6rem .6rem 2rem}th,td{padding:.2rem "
 	".3rem}table{font-size:.82rem}\n"
 	".spare{display:none}.rows>tbody>tr>td:first-child,.line{white-space:normal}}\n"
 	"@media print{body{max-width:none;padding:0;font-size:11px}figure svg{min-width:0}\n"
-	"figure,tr{break-inside:avoid}summary{list-style:none}.wide{overflow:visible}}\n";
+	"figure,tr{break-inside:avoid}h2,h3,p:has(+.wide){break-after:avoid}"
+	"thead{display:table-header-group}\n"
+	"figure:has(>details:not([open])),section>details:not([open]){display:none}\n"
+	"summary{list-style:none}.wide{overflow:visible}.screen{display:none}.paper{display:inline}"
+	"}\n";

@@ -24,9 +24,21 @@ static void add_theirs(struct buf *b, const struct published *t, double v)
 	buf_addf(b, "<td class=\"n\">%s</td>", text_decimals(text, v, t->decimals));
 }
 
-static void add_ours(struct buf *b, const struct published *t, const struct published_value *v)
+/* The row of the comparison that the value is in, or NULL. */
+static const struct row *row_of(const struct report *r, const struct published_value *v)
+{
+	for (size_t i = 0; i < r->c->nrows; i++)
+		if (!r->c->rows[i].control && !strcmp(r->c->rows[i].cell, v->cell) &&
+			!strcmp(r->c->rows[i].metric.name, v->metric.name))
+			return &r->c->rows[i];
+	return NULL;
+}
+
+static void add_ours(struct buf *b, const struct report *r, const struct published *t,
+	const struct published_value *v)
 {
 	char text[TEXT_NUMBER], lo[TEXT_NUMBER], hi[TEXT_NUMBER];
+	const struct row *row = isfinite(v->ours) ? row_of(r, v) : NULL;
 
 	if (!isfinite(v->ours)) {
 		buf_addstr(b, "<td class=\"n\">-</td>");
@@ -34,23 +46,28 @@ static void add_ours(struct buf *b, const struct published *t, const struct publ
 	}
 	buf_addstr(b, "<td class=\"n\" title=\"");
 	text_add_html(b, v->cell);
-	buf_addf(b, "\"><b>%s</b>%s<br><span class=\"soft\">[%s, %s]</span></td>",
-		text_decimals(text, v->ours, t->decimals), v->candidates > 1 ? "*" : "",
+	buf_addstr(b, "\">");
+	if (row)
+		buf_addf(b, "<a href=\"#row%zu\">", (size_t)(row - r->c->rows));
+	buf_addf(b, "<b>%s</b>%s%s<br><span class=\"soft\">[%s, %s]</span></td>",
+		text_decimals(text, v->ours, t->decimals), row ? "</a>" : "",
+		v->candidates > 1 ? "*" : "",
 		text_decimals(lo, v->lo, t->decimals), text_decimals(hi, v->hi, t->decimals));
 }
 
 static void add_published_head(struct buf *b, const struct published *t)
 {
-	buf_addstr(b, "<div class=\"wide\"><table><tr><th></th>");
+	buf_addstr(b, "<div class=\"wide\"><table><thead><tr><th></th>");
 	for (size_t i = 0; i < t->ncolumns; i++) {
 		buf_addstr(b, "<th class=\"n\">");
 		text_add_html(b, t->columns[i].name);
 		buf_addstr(b, "<br>published</th><th class=\"n\">ours</th>");
 	}
-	buf_addstr(b, "</tr>\n");
+	buf_addstr(b, "</tr></thead>\n");
 }
 
-static void add_published_table(struct buf *b, const struct published *t)
+static void add_published_table(
+	struct buf *b, const struct report *r, const struct published *t)
 {
 	size_t ambiguous = 0;
 
@@ -60,7 +77,7 @@ static void add_published_table(struct buf *b, const struct published *t)
 		add_field(b, "", t->rows[i].name);
 		for (size_t k = 0; k < t->ncolumns; k++) {
 			add_theirs(b, t, t->rows[i].v[k].theirs);
-			add_ours(b, t, &t->rows[i].v[k]);
+			add_ours(b, r, t, &t->rows[i].v[k]);
 			ambiguous += t->rows[i].v[k].candidates > 1;
 		}
 		buf_addstr(b, "</tr>\n");
@@ -88,14 +105,23 @@ void html_published(struct buf *b, const struct report *r)
 		}
 		buf_addstr(b, "; ours: ");
 		text_add_html(b, r->machine);
-		buf_addf(b, ". %zu of %zu fields measured here.</p>\n", t->measured,
-			t->nrows * t->ncolumns);
+		if (t->measured)
+			buf_addf(b, ". %zu of %zu fields measured here.</p>\n", t->measured,
+				t->nrows * t->ncolumns);
+		else
+			buf_addstr(b, ". Nothing of it was measured in this run: its matrix is "
+				      "another one.</p>\n");
 		for (size_t k = 0; k < t->nnotes; k++) {
 			buf_addstr(b, "<p class=\"soft\">");
 			text_add_html(b, t->notes[k]);
 			buf_addstr(b, "</p>\n");
 		}
-		add_published_table(b, t);
+		/* What this matrix does not measure is there for who asks. */
+		if (!t->measured)
+			buf_addstr(b, "<details><summary>The published table</summary>\n");
+		add_published_table(b, r, t);
+		if (!t->measured)
+			buf_addstr(b, "</details>\n");
 	}
 }
 

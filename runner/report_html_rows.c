@@ -2,6 +2,7 @@
 /* report.html: the comparison's rows, each of which opens onto the samples that it was made of. */
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "report_format.h"
 #include "report_text.h"
@@ -13,26 +14,46 @@ static void add_cell(struct buf *b, const char *class, const char *text)
 	buf_addstr(b, "</td>");
 }
 
-static void add_readings(struct buf *b, const struct boot_values *v, const char *unit)
+/* One sample's value: its id is on it, and it leads to the captures where they lie beside the report. */
+static void add_reading(
+	struct buf *b, const struct report *r, const struct reading *v, const char *unit)
+{
+	__free_char char *raw = r->beside ? xasprintf("%s/raw/%s", store_path(r->run), v->id) : NULL;
+	bool linked = raw && !access(raw, F_OK);
+	char text[TEXT_NUMBER];
+
+	if (linked) {
+		buf_addstr(b, "<a href=\"../raw/");
+		text_add_url(b, v->id);
+		buf_addstr(b, "/\" title=\"");
+	} else {
+		buf_addstr(b, "<span title=\"");
+	}
+	text_add_html(b, v->id);
+	buf_addf(b, "\">%s%s", text_value(text, v->value, unit, false), linked ? "</a>" : "</span>");
+}
+
+static void add_readings(
+	struct buf *b, const struct report *r, const struct boot_values *v, const char *unit)
 {
 	char text[TEXT_NUMBER];
 
 	buf_addf(b, "<td class=\"n\">%s</td><td>", text_value(text, v->median, unit, false));
 	for (size_t i = 0; i < v->n; i++) {
-		buf_addstr(b, i ? ", <span title=\"" : "<span title=\"");
-		text_add_html(b, v->v[i].id);
-		buf_addf(b, "\">%s</span>", text_value(text, v->v[i].value, unit, false));
+		buf_addstr(b, i ? ", " : "");
+		add_reading(b, r, &v->v[i], unit);
 	}
 	buf_addstr(b, "</td>");
 }
 
-static void add_block(struct buf *b, const struct row *row, const struct block_values *v)
+static void add_block(struct buf *b, const struct report *r, const struct row *row,
+	const struct block_values *v)
 {
 	char text[TEXT_NUMBER];
 
 	buf_addf(b, "<tr><td class=\"n\">%u</td>", v->block);
-	add_readings(b, &v->base, row->metric.unit);
-	add_readings(b, &v->arm, row->metric.unit);
+	add_readings(b, r, &v->base, row->metric.unit);
+	add_readings(b, r, &v->arm, row->metric.unit);
 	buf_addf(b, "<td class=\"n\">%s</td></tr>\n", text_effect(text, row, v->effect));
 }
 
@@ -79,29 +100,61 @@ static void add_samples(
 	text_add_html(b, row->arm);
 	buf_addstr(b, "</th><th>its samples</th><th>effect</th></tr>\n");
 	for (size_t i = 0; i < blocks.n; i++)
-		add_block(b, row, &blocks.v[i]);
-	buf_addstr(b, "</table></td></tr>\n");
+		add_block(b, r, row, &blocks.v[i]);
+	buf_addstr(b, "</table>\n<p class=\"soft\">The same and more: <code>kab show results/");
+	text_add_html(b, r->name);
+	buf_addstr(b, " &#39;");
+	text_add_html(b, row->cell);
+	buf_addstr(b, "&#39;</code>");
+	buf_addstr(b, r->beside ? "; a value leads to its captures</p>" : "</p>");
+	buf_addstr(b, "</td></tr>\n");
 	blocks_free(&blocks);
 }
 
-/* One metric in all rows of a table is told once, above it. */
+/* What all rows of a table share is told once, above it. */
 struct shape {
 	const struct metric *only; /* NULL: rows differ */
+	const char *arm;	   /* likewise */
+	bool controls;		   /* some row has the baseline against itself beside it */
 	unsigned columns;
 };
+
+/* The baseline against itself in the same cell and figure; NULL: not measured. */
+static const struct row *control_of(const struct report *r, const struct row *row)
+{
+	for (size_t i = 0; i < r->c->nrows; i++) {
+		const struct row *other = &r->c->rows[i];
+
+		if (other->control && !other->layout && other != row && row_tested(other) &&
+			!strcmp(other->cell, row->cell) &&
+			!strcmp(other->metric.name, row->metric.name))
+			return other;
+	}
+	return NULL;
+}
 
 /* Times are printed with units of their own. */
 static void add_figure_name(struct buf *b, const struct metric *m)
 {
 	text_add_html(b, m->title);
-	if (!*m->unit || !strcmp(m->unit, "ns") || !strcmp(m->unit, "ns/op"))
+	if (!*m->unit || !strcmp(m->unit, "ns") || !strcmp(m->unit, "ns/op") ||
+		strstr(m->title, "an operation"))
 		return;
 	buf_addstr(b, ", ");
 	text_add_html(b, m->unit);
 }
 
+static void add_head_cell(struct buf *b, const char *class, const char *text)
+{
+	buf_addf(b, "<th class=\"%s\">", class);
+	text_add_html(b, text);
+	buf_addstr(b, "</th>");
+}
+
 static void add_header(struct buf *b, const struct report *r, const struct shape *shape)
 {
+	__free_char char *itself = xasprintf("%s itself", r->c->baseline);
+
 	if (shape->only) {
 		buf_addstr(b, "<p class=\"soft\">");
 		add_figure_name(b, shape->only);
@@ -109,32 +162,68 @@ static void add_header(struct buf *b, const struct report *r, const struct shape
 			shape->only->better == BETTER_MORE ? "; more is better" : "",
 			shape->only->better == BETTER_LESS ? "; less is better" : "");
 	}
-	buf_addf(b,
-		"<div class=\"wide\"><table class=\"rows\"><tr><th>cell</th><th>arm</th>%s<th "
-		"class=\"n spare\">",
-		shape->only ? "" : "<th>figure</th>");
-	text_add_html(b, r->c->baseline);
-	buf_addstr(b,
-		"</th><th class=\"n spare\">arm</th><th class=\"n\">effect</th><th>interval</th>"
-		"<th class=\"n spare\">adjusted p</th><th>verdict</th></tr>\n");
+	buf_addf(b, "<div class=\"wide\"><table class=\"rows\"><thead><tr><th>cell</th>%s%s",
+		shape->arm ? "" : "<th>arm</th>", shape->only ? "" : "<th>figure</th>");
+	add_head_cell(b, "n spare", r->c->baseline);
+	add_head_cell(b, "n spare", shape->arm ? shape->arm : "arm");
+	buf_addstr(b, "<th class=\"n\">effect</th><th>interval</th>");
+	if (shape->controls)
+		add_head_cell(b, "spare", itself);
+	buf_addstr(b, "<th class=\"n spare\">adjusted p</th><th>verdict</th></tr></thead><tbody>\n");
 }
 
-static void add_figures(struct buf *b, const struct row *row)
+/* A line may end behind the comma, and nowhere else. */
+static void add_interval(struct buf *b, const struct row *row)
 {
-	char text[TEXT_NUMBER], interval[2 * TEXT_NUMBER + 4];
+	char text[2 * TEXT_NUMBER + 4];
+
+	for (const char *p = text_interval(text, row); *p; p++) {
+		bool tight = *p == ' ' && p[-1] != ',';
+
+		buf_add(b, tight ? "&nbsp;" : p, tight ? 6 : 1);
+	}
+}
+
+/* What noise alone does in this cell, to read the effect against. */
+static void add_control(struct buf *b, const struct report *r, const struct row *row)
+{
+	const struct row *control = control_of(r, row);
+	char text[TEXT_NUMBER];
+
+	if (!control) {
+		buf_addstr(b, "<td class=\"soft spare\">-</td>");
+		return;
+	}
+	buf_addf(b, "<td class=\"soft spare\">%s ", text_effect(text, control, control->e.effect));
+	if (isfinite(control->e.lo))
+		add_interval(b, control);
+	buf_addf(b, "%s</td>", verdict_is_change(control->verdict) ? " <b>false alarm</b>" : "");
+}
+
+static void add_figures(
+	struct buf *b, const struct report *r, const struct row *row, const struct shape *shape)
+{
+	char text[TEXT_NUMBER];
 
 	buf_addf(b, "<td class=\"n spare\">%s</td>",
 		text_value(text, row->e.base_median, row->metric.unit, false));
 	buf_addf(b, "<td class=\"n spare\">%s</td>",
 		text_value(text, row->e.arm_median, row->metric.unit, false));
 	if (row_tested(row)) {
-		buf_addf(b, "<td class=\"n\">%s</td>", text_effect(text, row, row->e.effect));
-		buf_addf(b, "<td class=\"line\">%s</td>",
-			isfinite(row->e.lo) ? text_interval(interval, row) : "none");
-		buf_addf(b, "<td class=\"n spare\">%s</td>", text_p(text, row->p_adj));
+		buf_addf(b, "<td class=\"n\">%s</td><td class=\"line\">",
+			text_effect(text, row, row->e.effect));
+		if (isfinite(row->e.lo))
+			add_interval(b, row);
+		else
+			buf_addstr(b, "none");
+		buf_addstr(b, "</td>");
 	} else {
-		buf_addstr(b, "<td class=\"n\">-</td><td>-</td><td class=\"n spare\">-</td>");
+		buf_addstr(b, "<td class=\"n\">-</td><td>-</td>");
 	}
+	if (shape->controls)
+		add_control(b, r, row);
+	buf_addf(b, "<td class=\"n spare\">%s</td>",
+		row_tested(row) ? text_p(text, row->p_adj) : "-");
 }
 
 /* A long name may break behind its slashes. */
@@ -153,16 +242,17 @@ static void add_cell_name(struct buf *b, const char *name)
 static void add_row(
 	struct buf *b, const struct report *r, const struct row *row, const struct shape *shape)
 {
-	buf_addstr(b, "<tr><td><details><summary>");
+	buf_addf(b, "<tr id=\"row%zu\"><td><details><summary>", (size_t)(row - r->c->rows));
 	add_cell_name(b, row->cell);
 	buf_addstr(b, "</summary></details></td>");
-	add_cell(b, "", row->arm);
+	if (!shape->arm)
+		add_cell(b, "", row->arm);
 	if (!shape->only) {
 		buf_addstr(b, "<td>");
 		add_figure_name(b, &row->metric);
 		buf_addstr(b, "</td>");
 	}
-	add_figures(b, row);
+	add_figures(b, r, row, shape);
 	buf_addf(b, "<td class=\"verdict %s\">%s %s", verdict_name(row->verdict),
 		text_mark_utf8(row->verdict), verdict_name(row->verdict));
 	if (row->base_failed + row->arm_failed)
@@ -209,17 +299,26 @@ static size_t count_rows(const struct report *r, row_filter *wanted)
 
 static struct shape shape_of(const struct report *r, row_filter *wanted)
 {
-	struct shape s = {NULL, 9};
+	const struct row *first = NULL;
+	struct shape s = {0};
 
 	for (size_t i = 0; i < r->c->nrows; i++) {
 		const struct row *row = &r->c->rows[i];
 
 		if (!wanted(r, row))
 			continue;
-		if (s.only && strcmp(s.only->name, row->metric.name))
-			return (struct shape){NULL, 9};
-		s = (struct shape){&row->metric, 8};
+		if (!first) {
+			first = row;
+			s.only = &row->metric;
+			s.arm = row->arm;
+		}
+		if (strcmp(first->metric.name, row->metric.name))
+			s.only = NULL;
+		if (strcmp(first->arm, row->arm))
+			s.arm = NULL;
+		s.controls |= !row->control && control_of(r, row);
 	}
+	s.columns = 7u + !s.only + !s.arm + s.controls;
 	return s;
 }
 
@@ -231,7 +330,7 @@ static void add_table(struct buf *b, const struct report *r, row_filter *wanted)
 	for (size_t i = 0; i < r->c->nrows; i++)
 		if (wanted(r, &r->c->rows[i]))
 			add_row(b, r, &r->c->rows[i], &shape);
-	buf_addstr(b, "</table></div>\n");
+	buf_addstr(b, "</tbody></table></div>\n");
 }
 
 static void add_folded_table(
@@ -253,7 +352,11 @@ void html_verdicts(struct buf *b, const struct report *r)
 		add_table(b, r, report_is_main);
 	else
 		buf_addstr(b, "<p>No primary figure was compared.</p>\n");
-	buf_addstr(b, "<p class=\"soft\">A row opens onto the samples of its boots.</p>\n");
+	buf_addstr(b, "<p class=\"soft screen\">A row opens onto the samples of its boots");
+	if (shape_of(r, report_is_main).controls)
+		buf_addstr(b, ". Beside its interval: the baseline against itself, which is what "
+			      "noise alone does in that cell");
+	buf_addstr(b, ".</p>\n");
 	add_folded_table(b, r, is_lesser_control, "Controls: the baseline against itself");
 	buf_addstr(b, "</section>\n");
 }

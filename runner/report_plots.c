@@ -485,13 +485,39 @@ static void plot_count(
 	buf_free(&rings.data);
 }
 
-static bool has_change(const struct report *r, const char *metric)
+/* How far apart the arms are at most where @metric changed, as a logarithm; 0: nowhere. */
+static double size_of_change(const struct report *r, const char *metric)
 {
-	for (size_t i = 0; i < r->c->nrows; i++)
-		if (!strcmp(r->c->rows[i].metric.name, metric) && !r->c->rows[i].control &&
-			verdict_is_change(r->c->rows[i].verdict))
-			return true;
-	return false;
+	double most = 0;
+
+	for (size_t i = 0; i < r->c->nrows; i++) {
+		const struct row *row = &r->c->rows[i];
+
+		/* A count that vanishes is infinitely far from any. */
+		if (!strcmp(row->metric.name, metric) && !row->control &&
+			verdict_is_change(row->verdict))
+			most = fmax(most, fabs(log(row->e.arm_median) - log(row->e.base_median)));
+	}
+	return most;
+}
+
+#define COUNTS_OPEN 3 /* figures that are seen at once; the others open on request */
+
+/* Fewer than COUNTS_OPEN counts changed more than @metric did. */
+static bool is_among_the_most_changed(const struct report *r, const char *metric)
+{
+	double size = size_of_change(r, metric);
+	unsigned larger = 0;
+
+	for (size_t i = 0; i < r->c->nrows; i++) {
+		const struct metric *m = &r->c->rows[i].metric;
+		bool seen = !is_count(m);
+
+		for (size_t k = 0; k < i && !seen; k++)
+			seen = !strcmp(r->c->rows[k].metric.name, m->name);
+		larger += !seen && size_of_change(r, m->name) > size;
+	}
+	return size > 0 && larger < COUNTS_OPEN;
 }
 
 void report_plot_counts(struct report *r)
@@ -507,7 +533,7 @@ void report_plot_counts(struct report *r)
 			continue;
 		rows = cells_with(r, m->name);
 		if (rows.n)
-			plot_count(r, m, &rows, has_change(r, m->name));
+			plot_count(r, m, &rows, is_among_the_most_changed(r, m->name));
 		free(rows.cells);
 	}
 }

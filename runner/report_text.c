@@ -3,6 +3,7 @@
  * else. */
 #include "report_text.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +79,17 @@ static const char *sub_html(char c)
 void text_add_html(struct buf *b, const char *s)
 {
 	add_text(b, s, sub_html, REPLACEMENT);
+}
+
+/* All but RFC 3986's unreserved characters are written as their bytes. */
+void text_add_url(struct buf *b, const char *s)
+{
+	for (; *s; s++) {
+		if (isalnum((unsigned char)*s) || strchr("-._~", *s))
+			buf_add(b, s, 1);
+		else
+			buf_addf(b, "%%%02X", (unsigned char)*s);
+	}
 }
 
 void text_add_html_lines(struct buf *b, const char *s)

@@ -16,6 +16,7 @@
  */
 void text_add_html(struct buf *b, const char *s);
 void text_add_html_lines(struct buf *b, const char *s); /* for <pre>: newlines stay */
+void text_add_url(struct buf *b, const char *s); /* one part of a path */
 void text_add_md(struct buf *b, const char *s);		/* also inside a table */
 void text_add_ascii(struct buf *b, const char *s);	/* a character beyond ASCII becomes '?' */
 /* A gnuplot string literal, quotes included: in single quotes gnuplot substitutes nothing. */

@@ -144,6 +144,7 @@ static void test_html_text(void **state)
 	assert_text(text_add_html, "\xc0\xbc", "\xef\xbf\xbd\xef\xbf\xbd");
 	assert_text(text_add_html, "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 	assert_text(text_add_html, "a\xe2\x82", "a\xef\xbf\xbd\xef\xbf\xbd");
+	assert_text(text_add_url, "b000.a b#c/\xc3\xa4", "b000.a%20b%23c%2F%C3%A4");
 	assert_text(text_add_html_lines, "a\n<b>\n\nc\n", "a\n&lt;b&gt;\n\nc\n");
 }
 
@@ -365,9 +366,64 @@ static void test_html(void **state)
 	assert_has(html, m->f.plan->boots[0]
 				 .samples[m->f.plan->boots[0].nsamples - 1]
 				 .id); /* a number's sample */
+	/* Beside each verdict stands what the baseline does against itself. */
+	assert_has(html, "<th class=\"spare\">stock itself</th>");
+	/* Verdicts and our figures in published tables lead to rows, which are there. */
+	assert_has(html, "<a class=\"chip improvement\" href=\"#row");
+	assert_has(html, "<a href=\"#row0\"><b>");
+	assert_has(html, "<tr id=\"row0\">");
 	assert_has(html, "prefers-color-scheme");
 	assert_has(html, "@media print");
 	assert_has(html, "</html>");
+}
+
+/* A sample's value leads to its captures from the run's own folder, and from nowhere else. */
+static void test_numbers_lead_to_captures(void **state)
+{
+	struct made m;
+	__free_char char *raw = NULL, *link = NULL, *elsewhere = NULL, *html = NULL, *other = NULL;
+	const char *id;
+
+	(void)state;
+	m.run = report_run(&m.f, small_matrix, &plain);
+	m.out = xasprintf("%s/report", m.run);
+	id = m.f.plan->boots[0].samples[m.f.plan->boots[0].nsamples - 1].id;
+	raw = xasprintf("%s/raw/%s", m.run, id);
+	assert_int_equal(dir_make(raw, NULL), 0);
+	write_report(m.run, NULL);
+	html = fixture_read(m.out, "report.html");
+	link = xasprintf("<a href=\"../raw/%s/\" title=\"%s\">", id, id);
+	assert_has(html, link);
+	elsewhere = xasprintf("%s/elsewhere", m.f.results);
+	write_report(m.run, elsewhere);
+	other = fixture_read(elsewhere, "report.html");
+	assert_lacks(other, "../raw/");
+	drop_report(&m);
+}
+
+/* Several series in one kernel: each has its section, with what it was published with. */
+static void test_each_series_has_its_section(void **state)
+{
+	static const char matrix[] =
+		"base: {package: linux-source-6.1}\nbaseline: stock\n"
+		"arms:\n  stock: {series: ['vm-local-cpu:1']}\n"
+		"  all: {series: [vm-local-cpu, rseq-vcpu-id]}\n"
+		"executor: {vm: {cpus: 2, nodes: 1, memory: 512M}}\n"
+		"blocks: 8\nsamples: 2\nseed: 7\nworkloads:\n  - {name: localcpu}\n";
+	struct made m;
+	__free_char char *html = NULL;
+	const char *second;
+
+	(void)state;
+	make_report(&m, matrix, &plain);
+	html = fixture_read(m.out, "report.html");
+	assert_has(html, "Series vm-local-cpu, published in");
+	second = strstr(html, "Series rseq-vcpu-id, published in");
+	assert_non_null(second);
+	/* Of which this matrix measures nothing: said, and its table folded. */
+	assert_has(second, "Nothing of it was measured in this run");
+	assert_has(second, "<details><summary>The published table</summary>");
+	drop_report(&m);
 }
 
 static void test_markdown(void **state)
@@ -697,6 +753,8 @@ int main(void)
 		cmocka_unit_test(test_svg_is_fit_for_pages),
 		cmocka_unit_test(test_every_figure_is_drawn),
 		cmocka_unit_test(test_html),
+		cmocka_unit_test(test_numbers_lead_to_captures),
+		cmocka_unit_test(test_each_series_has_its_section),
 		cmocka_unit_test(test_markdown),
 		cmocka_unit_test(test_cover_letter),
 		cmocka_unit_test(test_underscores_stay_in_figures),

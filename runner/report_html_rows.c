@@ -188,16 +188,14 @@ static void add_interval(struct buf *b, const struct row *row)
 static void add_control(struct buf *b, const struct report *r, const struct row *row)
 {
 	const struct row *control = control_of(r, row);
-	char text[TEXT_NUMBER];
 
-	if (!control) {
-		buf_addstr(b, "<td class=\"soft spare\">-</td>");
-		return;
-	}
-	buf_addf(b, "<td class=\"soft spare\">%s ", text_effect(text, control, control->e.effect));
-	if (isfinite(control->e.lo))
+	buf_addstr(b, "<td class=\"line soft spare\">");
+	if (control && isfinite(control->e.lo))
 		add_interval(b, control);
-	buf_addf(b, "%s</td>", verdict_is_change(control->verdict) ? " <b>false alarm</b>" : "");
+	else
+		buf_addstr(b, "-");
+	buf_addf(b, "%s</td>",
+		control && verdict_is_change(control->verdict) ? "<br><b>false alarm</b>" : "");
 }
 
 static void add_figures(
@@ -248,7 +246,7 @@ static void add_row(
 	if (!shape->arm)
 		add_cell(b, "", row->arm);
 	if (!shape->only) {
-		buf_addstr(b, "<td>");
+		buf_addstr(b, "<td class=\"figure\">");
 		add_figure_name(b, &row->metric);
 		buf_addstr(b, "</td>");
 	}
@@ -345,17 +343,42 @@ static void add_folded_table(
 	buf_addstr(b, "</details>\n");
 }
 
+static bool is_main_change(const struct report *r, const struct row *row)
+{
+	return report_is_main(r, row) &&
+	       (verdict_is_change(row->verdict) || row->verdict == VERDICT_FAILED);
+}
+
+static bool is_main_rest(const struct report *r, const struct row *row)
+{
+	return report_is_main(r, row) && !is_main_change(r, row);
+}
+
+#define ROWS_IN_SIGHT 20 /* of verdicts, without scrolling */
+
+/* Of many the changes come first, and the others on request. */
+static void add_verdict_rows(struct buf *b, const struct report *r)
+{
+	size_t all = count_rows(r, report_is_main), changed = count_rows(r, is_main_change);
+
+	if (!all) {
+		buf_addstr(b, "<p>No primary figure was compared.</p>\n");
+	} else if (all <= ROWS_IN_SIGHT || !changed) {
+		add_table(b, r, report_is_main);
+	} else {
+		add_table(b, r, is_main_change);
+		add_folded_table(b, r, is_main_rest, "Not called a change");
+	}
+}
+
 void html_verdicts(struct buf *b, const struct report *r)
 {
 	buf_addstr(b, "<section><h2>Verdicts</h2>\n");
-	if (count_rows(r, report_is_main))
-		add_table(b, r, report_is_main);
-	else
-		buf_addstr(b, "<p>No primary figure was compared.</p>\n");
+	add_verdict_rows(b, r);
 	buf_addstr(b, "<p class=\"soft screen\">A row opens onto the samples of its boots");
 	if (shape_of(r, report_is_main).controls)
-		buf_addstr(b, ". Beside its interval: the baseline against itself, which is what "
-			      "noise alone does in that cell");
+		buf_addstr(b, ". Beside its interval: that of the baseline against itself, which "
+			      "is what noise alone does in that cell");
 	buf_addstr(b, ".</p>\n");
 	add_folded_table(b, r, is_lesser_control, "Controls: the baseline against itself");
 	buf_addstr(b, "</section>\n");

@@ -368,6 +368,9 @@ static void test_html(void **state)
 				 .id); /* a number's sample */
 	/* Beside each verdict stands what the baseline does against itself. */
 	assert_has(html, "<th class=\"spare\">stock itself</th>");
+	/* Of 30 verdicts the changes come first, and the others open on request. */
+	assert_true(strstr(html, "<tr id=\"row0\">") < strstr(html, "<summary>Not called a change (27)</summary>"));
+	assert_true(strstr(html, "<tr id=\"row1\">") > strstr(html, "<summary>Not called a change (27)</summary>"));
 	/* Verdicts and our figures in published tables lead to rows, which are there. */
 	assert_has(html, "<a class=\"chip improvement\" href=\"#row");
 	assert_has(html, "<a href=\"#row0\"><b>");

@@ -103,7 +103,8 @@ static int add_figure(struct buf *b, const char *dir, const struct plot *p, stru
 	buf_addstr(b, "<div class=\"wide\">");
 	buf_addstr(b, root);
 	buf_addf(b,
-		"</div>\n<p class=\"soft screen\"><a href=\"%s.png\">PNG</a>, <a href=\"%s.svg\">SVG</a>, "
+		"</div>\n<p class=\"soft screen\"><a href=\"%s.png\">PNG</a>, <a "
+		"href=\"%s.svg\">SVG</a>, "
 		"<a href=\"%s.dat\">its numbers</a></p>\n%s</figure>\n",
 		p->stem, p->stem, p->stem, p->folded ? "</details>" : "");
 	return 0;
@@ -172,8 +173,9 @@ int report_html(const struct report *r, const char *dir, struct buf *b, struct e
 	html_environment(b, r);
 	html_method(b, r);
 	add_command(b, r);
-	buf_addstr(b, "<footer class=\"soft\">Made by kab from samples.jsonl<span class=\"paper\">; "
-		      "folded parts are not printed</span>.</footer>\n</body>\n</html>\n");
+	buf_addstr(b,
+		"<footer class=\"soft\">Made by kab from samples.jsonl<span class=\"paper\">; "
+		"folded parts are not printed</span>.</footer>\n</body>\n</html>\n");
 	return 0;
 }
 
@@ -220,7 +222,8 @@ const char html_style[] =
 	"tr:target{background:var(--panel)}a{color:inherit}a.chip{text-decoration:none}"
 	".paper{display:none}\n"
 	"@supports not selector(tr:has(details)){tr.more{display:table-row}}\n"
-	"td.figure{min-width:11rem}.facts{width:auto}tr.more table{width:auto;font-size:.85rem;margin:.2rem 0 .6rem "
+	"td.figure{min-width:11rem}.facts{width:auto}tr.more "
+	"table{width:auto;font-size:.85rem;margin:.2rem 0 .6rem "
 	"1rem}tr.more p{margin:.3rem 0 .3rem 1rem}\n"
 	"code,pre{font-family:ui-monospace,\"DejaVu Sans Mono\",monospace;font-size:.88em}\n"
 	"pre{background:var(--panel);padding:.6rem .8rem;overflow-x:auto}.differs "

@@ -51,8 +51,8 @@ static void add_ours(struct buf *b, const struct report *r, const struct publish
 		buf_addf(b, "<a href=\"#row%zu\">", (size_t)(row - r->c->rows));
 	buf_addf(b, "<b>%s</b>%s%s<br><span class=\"soft\">[%s, %s]</span></td>",
 		text_decimals(text, v->ours, t->decimals), row ? "</a>" : "",
-		v->candidates > 1 ? "*" : "",
-		text_decimals(lo, v->lo, t->decimals), text_decimals(hi, v->hi, t->decimals));
+		v->candidates > 1 ? "*" : "", text_decimals(lo, v->lo, t->decimals),
+		text_decimals(hi, v->hi, t->decimals));
 }
 
 static void add_published_head(struct buf *b, const struct published *t)
@@ -66,8 +66,7 @@ static void add_published_head(struct buf *b, const struct published *t)
 	buf_addstr(b, "</tr></thead>\n");
 }
 
-static void add_published_table(
-	struct buf *b, const struct report *r, const struct published *t)
+static void add_published_table(struct buf *b, const struct report *r, const struct published *t)
 {
 	size_t ambiguous = 0;
 

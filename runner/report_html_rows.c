@@ -14,11 +14,13 @@ static void add_cell(struct buf *b, const char *class, const char *text)
 	buf_addstr(b, "</td>");
 }
 
-/* One sample's value: its id is on it, and it leads to the captures where they lie beside the report. */
+/* One sample's value: its id is on it, and it leads to the captures where they lie beside the
+ * report. */
 static void add_reading(
 	struct buf *b, const struct report *r, const struct reading *v, const char *unit)
 {
-	__free_char char *raw = r->beside ? xasprintf("%s/raw/%s", store_path(r->run), v->id) : NULL;
+	__free_char char *raw =
+		r->beside ? xasprintf("%s/raw/%s", store_path(r->run), v->id) : NULL;
 	bool linked = raw && !access(raw, F_OK);
 	char text[TEXT_NUMBER];
 
@@ -30,7 +32,8 @@ static void add_reading(
 		buf_addstr(b, "<span title=\"");
 	}
 	text_add_html(b, v->id);
-	buf_addf(b, "\">%s%s", text_value(text, v->value, unit, false), linked ? "</a>" : "</span>");
+	buf_addf(
+		b, "\">%s%s", text_value(text, v->value, unit, false), linked ? "</a>" : "</span>");
 }
 
 static void add_readings(
@@ -46,8 +49,8 @@ static void add_readings(
 	buf_addstr(b, "</td>");
 }
 
-static void add_block(struct buf *b, const struct report *r, const struct row *row,
-	const struct block_values *v)
+static void add_block(
+	struct buf *b, const struct report *r, const struct row *row, const struct block_values *v)
 {
 	char text[TEXT_NUMBER];
 
@@ -169,7 +172,8 @@ static void add_header(struct buf *b, const struct report *r, const struct shape
 	buf_addstr(b, "<th class=\"n\">effect</th><th>interval</th>");
 	if (shape->controls)
 		add_head_cell(b, "spare", itself);
-	buf_addstr(b, "<th class=\"n spare\">adjusted p</th><th>verdict</th></tr></thead><tbody>\n");
+	buf_addstr(
+		b, "<th class=\"n spare\">adjusted p</th><th>verdict</th></tr></thead><tbody>\n");
 }
 
 /* A line may end behind the comma, and nowhere else. */

@@ -286,7 +286,8 @@ static void test_svg_is_fit_for_pages(void **state)
 {
 	__free_char char *svg = plot_svg_refine(
 		"<svg \n xmlns=\"x\">\n<title>Gnuplot</title>\n<g fill=\"none\">\n</g>\n"
-		"<circle id='gpPt5' stroke-width='0.222' stroke='currentColor' cx='0' cy='0' r='1'/>"
+		"<circle id='gpPt5' stroke-width='0.222' stroke='currentColor' cx='0' cy='0' "
+		"r='1'/>"
 		"<path id='gpPt7' stroke-width='0.222' stroke='currentColor' d='M0'/>"
 		"<path id='gpPt0'/><use xlink:href='#gpPt0'/><g id=\"a\"><text>id='b' "
 		"&lt;url(#c)</text></g></svg>",
@@ -369,8 +370,10 @@ static void test_html(void **state)
 	/* Beside each verdict stands what the baseline does against itself. */
 	assert_has(html, "<th class=\"spare\">stock itself</th>");
 	/* Of 30 verdicts the changes come first, and the others open on request. */
-	assert_true(strstr(html, "<tr id=\"row0\">") < strstr(html, "<summary>Not called a change (27)</summary>"));
-	assert_true(strstr(html, "<tr id=\"row1\">") > strstr(html, "<summary>Not called a change (27)</summary>"));
+	assert_true(strstr(html, "<tr id=\"row0\">") <
+		    strstr(html, "<summary>Not called a change (27)</summary>"));
+	assert_true(strstr(html, "<tr id=\"row1\">") >
+		    strstr(html, "<summary>Not called a change (27)</summary>"));
 	/* Verdicts and our figures in published tables lead to rows, which are there. */
 	assert_has(html, "<a class=\"chip improvement\" href=\"#row");
 	assert_has(html, "<a href=\"#row0\"><b>");

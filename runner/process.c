@@ -18,7 +18,8 @@ static void child_exec(const char *const argv[], const char *cwd, int out, int b
 {
 	int null = open("/dev/null", O_RDONLY);
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* TERM, not KILL: a make passes it on to the makes and compilers below it. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(127);
 	setpgid(0, 0);

@@ -532,7 +532,7 @@ static void clean_entry(struct cleaning *cl, size_t kind, const char *name)
 	discard(cl, cleaned[kind].what, path);
 }
 
-/* Compiled objects: ccache makes its folder anew, even under a build that runs. */
+/* Objects that earlier versions kept by ccache. */
 static void clean_objects(struct cleaning *cl)
 {
 	__free_char char *path = xasprintf("%s/ccache", kab_cache());

@@ -15,7 +15,7 @@
 #define DEFAULT_VCPUS 4
 #define GUEST_BYTES (1ull << 30)	  /* of the default matrix */
 #define MEMORY_SPARE_BYTES (512ull << 20) /* QEMU's own, kab, the page cache that 9p lives on */
-#define CPU_MINUTES_PER_KERNEL 10	  /* measured with a cold ccache */
+#define CPU_MINUTES_PER_KERNEL 10	  /* measured, from no object at all */
 
 enum level { OK, NOTE, COSTS, STOPS };
 

@@ -11,7 +11,7 @@
  *   initramfs/          what guests boot with, by content
  *   locks/<name>        flock(2): exclusive to make or delete an entry, shared to use it; never
  *                       unlinked, so that a name means one inode for good
- *   ccache/             compiled objects
+ *   ccache/             objects of earlier versions of kab; nothing makes it now
  */
 #include "kernel_parts.h"
 

@@ -54,6 +54,8 @@ UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 GUESTTESTS = $(patsubst tests/vm/%.c,$(B)/tests/%,$(wildcard tests/vm/test_*.c))
 BENCH	= $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 
+REPLAYS	= $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
+
 RUNNER_OBJ = $(RUNNER_SRC:%.c=$(B)/%.o)
 GUEST_OBJ = $(GUEST_SRC:%.c=$(B)/guest/%.o)
 WORKLOAD_OBJ = $(WORKLOAD_SRC:%.c=$(B)/%.o)
@@ -108,6 +110,12 @@ $(B)/tests/test_%: $(B)/tests/vm/test_%.o $(SUPPORT_OBJ) $(RUNNER_OBJ)
 	$(Q)echo "  LINK    $@"
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ -lcmocka $(HOSTLIBS)
 
+# The kept inputs of a fuzz target, one after another.
+$(B)/tests/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(RUNNER_OBJ)
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  LINK    $@"
+	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOSTLIBS)
+
 $(B)/bench/%: $(B)/tests/bench/%.o $(RUNNER_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(HOSTLIBS)
@@ -117,8 +125,9 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(RUNNER_OBJ)
 
 unit: all $(UNIT)
 guesttests: all $(GUESTTESTS)
+replays: all $(REPLAYS)
 
-.PHONY: all unit guesttests
+.PHONY: all unit guesttests replays
 
 # ---- what people call ---------------------------------------------------------------------------
 
@@ -169,12 +178,12 @@ $(B)/driver: tests/driver.c
 
 # Programs first, in parallel and plain and with sanitizers; then one driver runs them all in turn.
 test: build-all
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests $(B)/driver
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests replays $(B)/driver
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan $(ASAN) all unit
 	$(Q)B=$(B) tests/run
 
 test-full: build-all
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests $(B)/driver
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests replays $(B)/driver
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan $(ASAN) all unit
 	$(Q)B=$(B) KAB_TEST_FULL=1 tests/run
 

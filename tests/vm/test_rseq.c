@@ -19,6 +19,7 @@
 #include "executor.h"
 #include "kernel.h"
 #include "matrix.h"
+#include "minutes.h"
 #include "skip.h"
 #include "util.h"
 
@@ -286,6 +287,7 @@ static void passes_stress(const char *label)
 
 	if (!carries_series(arm))
 		skip_because("arm '%s' of " MATRIX " does not carry " SERIES, label);
+	need_minutes(minutes_on(arm, 3), label);
 	boot(&g, arm);
 	status = stress(&g, "vm_vcpu_id", "machine", full() ? 60 : 10, &said);
 	if (status)

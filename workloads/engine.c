@@ -239,7 +239,8 @@ static int worker_stage(struct worker *w, unsigned stage)
 
 	barrier(e, stage);
 	getrusage(RUSAGE_THREAD, &before);
-	w->start_ns = w->lap_ns = clock_ns();
+	w->lap_ns = clock_ns();
+	__atomic_store_n(&w->start_ns, w->lap_ns, __ATOMIC_RELAXED);
 	if (e->loop(w))
 		return -1;
 	w->end_ns = clock_ns();
@@ -263,8 +264,9 @@ static int worker_main(struct worker *w)
 		return worker_fail(w, "worker %u: CPU %d: %s", w->index, w->cpu, strerror(errno));
 	/* Something else may decide where programs run, and say so to nobody. */
 	if (w->cpu >= 0 && !pin_holds(w->cpu))
-		return worker_fail(w, "worker %u was pinned to CPU %d, but does not run there alone",
-			w->index, w->cpu);
+		return worker_fail(w,
+			"worker %u was pinned to CPU %d, but does not run there alone", w->index,
+			w->cpu);
 	if (workload->begin && workload->begin(w))
 		return worker_fail(w, "worker %u failed to begin", w->index);
 	for (unsigned stage = 1; stage <= e->stages && !ret; stage++)
@@ -417,6 +419,7 @@ static void reset_workers(struct engine *e, uint64_t ops)
 		struct worker *w = &e->run.worker[i];
 
 		w->ops = 0;
+		w->start_ns = 0;
 		memset(w->counter, 0, sizeof(w->counter));
 		w->limit = UINT64_MAX;
 		if (ops && w->role == ROLE_ACTIVE) {
@@ -430,6 +433,35 @@ static void reset_workers(struct engine *e, uint64_t ops)
 	}
 }
 
+/* When the first of those whose time counts began; now, while none has. */
+static uint64_t first_start(struct engine *e)
+{
+	uint64_t first = clock_ns();
+
+	for (unsigned i = 0; i < e->run.nworkers; i++) {
+		uint64_t start = __atomic_load_n(&e->run.worker[i].start_ns, __ATOMIC_RELAXED);
+
+		if (e->run.worker[i].role != ROLE_BACKGROUND && start && start < first)
+			first = start;
+	}
+	return first;
+}
+
+/*
+ * Waits for the workers' end, at most until the first has worked for @duration_ns: where waking up
+ * takes long, that is a while after they were told to go.
+ */
+static enum waited wait_for_time(struct engine *e, unsigned stage, uint64_t duration_ns)
+{
+	uint64_t until = clock_ns() + duration_ns;
+	enum waited waited;
+
+	do
+		waited = wait_for(e, &e->done, stage, until);
+	while (waited == WAITED_TIME && (until = first_start(e) + duration_ns) > clock_ns());
+	return waited;
+}
+
 /* One stage: for @ops operations, or for @duration_ns if that is 0. */
 static int run_stage(struct engine *e, unsigned stage, uint64_t ops, uint64_t duration_ns)
 {
@@ -441,7 +473,7 @@ static int run_stage(struct engine *e, unsigned stage, uint64_t ops, uint64_t du
 	MARK_BEGIN();
 	__atomic_store_n(&e->go, stage, __ATOMIC_RELEASE);
 	futex_wake_all(&e->go);
-	waited = wait_for(e, &e->done, stage, ops ? 0 : clock_ns() + duration_ns);
+	waited = ops ? wait_for(e, &e->done, stage, 0) : wait_for_time(e, stage, duration_ns);
 	if (waited == WAITED_TIME) {
 		limit_workers(e, ROLE_ACTIVE, 0);
 		waited = wait_for(e, &e->done, stage, 0);

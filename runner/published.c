@@ -240,6 +240,8 @@ void published_clear(struct published *p)
 	}
 	for (size_t i = 0; i < p->nrows; i++) {
 		free(p->rows[i].name);
+		for (size_t k = 0; k < p->ncolumns && p->rows[i].v; k++)
+			free(p->rows[i].v[k].metric_name);
 		free(p->rows[i].v);
 		params_free(&p->rows[i].select.words);
 	}
@@ -361,6 +363,7 @@ static void fill_value(struct published_value *v, const struct params *words,
 		s = spread_of_blocks(&b, true);
 		v->cell = plan->cells[i].id;
 		v->metric = m;
+		v->metric.name = v->metric_name = xstrdup(m.name);
 		v->ours = s.median * factor;
 		v->lo = s.lo * factor;
 		v->hi = s.hi * factor;

@@ -41,11 +41,12 @@ struct published_column {
 
 /* One field: what was published, and what this run has. */
 struct published_value {
-	double theirs; /* NAN: nothing published */
-	double ours, lo,
-		hi; /* as of spread_of_blocks(), in the table's unit; NAN: not measured */
-	const char *cell;  /* where ours comes from, borrowed from the plan; NULL */
+	double theirs;	     /* NAN: nothing published */
+	double ours, lo, hi; /* as of spread_of_blocks(), in the table's unit; NAN: not measured */
+	const char *cell;    /* where ours comes from, borrowed from the plan; NULL */
 	struct metric metric;
+	char *metric_name; /* the metric's name where the table gave it; the words are gone by then
+			    */
 	size_t candidates; /* cells that the selectors pick; the first is taken */
 };
 

@@ -178,13 +178,13 @@ $(B)/driver: tests/driver.c
 
 # Programs first, in parallel and plain and with sanitizers; then one driver runs them all in turn.
 test: build-all
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests replays $(B)/driver
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan $(ASAN) all unit
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests $(B)/driver
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan $(ASAN) all unit replays
 	$(Q)B=$(B) tests/run
 
 test-full: build-all
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests replays $(B)/driver
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan $(ASAN) all unit
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests $(B)/driver
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan $(ASAN) all unit replays
 	$(Q)B=$(B) KAB_TEST_FULL=1 tests/run
 
 bench-self: build-all

@@ -37,7 +37,7 @@ static void parse_symbols(struct symbols *s, char *text)
 		char *type = strchr(line, ' '), *end;
 		uint64_t address = strtoull(line, &end, 16);
 
-		if (!type || end != type || !strchr("tTwW", type[1]) || type[2] != ' ')
+		if (!type || end != type || !type[1] || !strchr("tTwW", type[1]) || type[2] != ' ')
 			continue;
 		if (s->n && s->v[s->n - 1].address == address)
 			continue;

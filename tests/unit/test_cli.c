@@ -189,6 +189,8 @@ static pid_t asking_kab(const char *dir, int *fd)
 	pid = forkpty(fd, NULL, NULL, NULL);
 	assert_true(pid >= 0);
 	if (!pid) {
+		/* It stays ignored where it is, as behind a shell's "&"; a terminal's user has it. */
+		signal(SIGINT, SIG_DFL);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execl(kab(), "kab", "run", path, "--results", dir, NULL);
 		_exit(127);

@@ -356,6 +356,14 @@ static int patch_files(const struct inputs *in, const struct build *b, struct st
 	return recipe_apply(b->recipe, patched, base, b->log, err);
 }
 
+/* The base's sources, unpacked if need be. A lock on them, as of source_extract(). */
+static int take_source(struct inputs *in, const struct build *b, struct error *err)
+{
+	if (access(in->source.dir, F_OK))
+		build_report(b, "extract", 0, 0);
+	return source_extract(&in->source, b->log, err);
+}
+
 /* Sources of our own, patched, in b->tree. */
 static int prepare_tree(struct inputs *in, struct build *b, struct error *err)
 {
@@ -364,9 +372,7 @@ static int prepare_tree(struct inputs *in, struct build *b, struct error *err)
 	__close_fd int lock = -1;
 	int ret;
 
-	if (access(in->source.dir, F_OK))
-		build_report(b, "extract", 0, 0);
-	lock = source_extract(&in->source, b->log, err);
+	lock = take_source(in, b, err);
 	if (lock < 0)
 		return -1;
 	build_report(b, "patch", 0, 0);
@@ -499,6 +505,54 @@ int kernel_build(const struct arm *arm, struct kernel *k, kernel_progress *progr
 		if (ret)
 			kernel_clear(k);
 	}
+	inputs_clear(&in);
+	return ret;
+}
+
+/* In a folder of its own, which a sweep takes away where this is killed: the lock has its name. */
+static int check_patches(struct inputs *in, struct build *b, struct error *err)
+{
+	__free_char char *patched = xasprintf("%s/patched", b->dir);
+	__close_fd int lock = -1;
+	struct strings touched = {};
+	int ret;
+
+	if (access(in->source.dir, F_OK) && make_room(in, err))
+		return -1;
+	cache_sweep();
+	if (dir_make(b->dir, err))
+		return -1;
+	lock = take_source(in, b, err);
+	if (lock < 0)
+		return -1;
+	ret = patch_files(in, b, &touched, patched, err);
+	strings_clear(&touched);
+	return ret;
+}
+
+int kernel_check_patches(
+	const struct arm *arm, kernel_progress *progress, void *arg, struct error *err)
+{
+	struct build b = {.progress = progress, .progress_arg = arg};
+	__free_char char *name = NULL;
+	__close_fd int lock = -1;
+	struct inputs in;
+	char key[65];
+	int ret = inputs_read(arm, &in, err);
+
+	if (!ret) {
+		make_key(&in, key);
+		name = xasprintf("check-%s", key);
+		b.dir = cache_path("build", name);
+		b.log = xasprintf("%s/check.log", b.dir);
+		b.recipe = &in.recipe;
+		lock = cache_lock(name, LOCK_EX, err);
+		ret = lock < 0 ? -1 : check_patches(&in, &b, err);
+		if (lock >= 0)
+			cache_discard(b.dir);
+	}
+	free(b.dir);
+	free(b.log);
 	inputs_clear(&in);
 	return ret;
 }

@@ -37,6 +37,11 @@ int kernel_resolve(const struct arm *arm, struct kernel *k, struct error *err);
  */
 int kernel_build(const struct arm *arm, struct kernel *k, kernel_progress *progress, void *arg,
 		 struct error *err);
+/*
+ * Whether the patches of @arm apply to its base, without building: what kernel_build() would say of one that does not.
+ * The base is unpacked if it was not yet.
+ */
+int kernel_check_patches(const struct arm *arm, kernel_progress *progress, void *arg, struct error *err);
 void kernel_clear(struct kernel *k);
 
 #endif

@@ -116,10 +116,31 @@ int recipe_apply(const struct recipe *r, const char *tree, const char *base, con
 		 struct error *err);
 /*
  * What the output @out of patch(1) says of the first failure: "hunk 2 of mm/mmap.c does not apply". Caller
- * frees.
+ * frees. @file, unless NULL, gets the file's name, which the caller frees, too; NULL: none is to blame.
  */
-char *patch_failure(const char *out);
+char *patch_failure(const char *out, char **file);
 void recipe_clear(struct recipe *r);
+
+/* ---- patch_base.c: what a patch was made for ----------------------------------------------------- */
+
+/* A file by the index line that git put before its diff, held against what is there. */
+struct patch_base {
+	char *file;
+	char *wanted; /* first digits of the blob that the diff was made from; zeros: the diff makes the file */
+	char have[41]; /* the blob that is there; "": there is no such file */
+};
+struct patch_bases {
+	struct patch_base *v;
+	size_t n;
+};
+/* Of the patch at @path and the sources in @tree, as they are before it; what cannot be read is left out. */
+void patch_bases_read(const char *path, const char *tree, struct patch_bases *b);
+/*
+ * Why a patch that fails at @file does: "it is for another base (...)", "it is damaged (...)", or that this cannot be
+ * told. @file NULL: it is no fault of a file's, and NULL is returned. Caller frees.
+ */
+char *patch_cause(const struct patch_bases *b, const char *file);
+void patch_bases_clear(struct patch_bases *b);
 
 /* ---- kernel_cache.c: folders, locks, space ------------------------------------------------------ */
 

@@ -11,17 +11,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NO_PATCH "not a patch"
+
 /*
  * GNU patch says "patching file F" before it says what became of F's hunks. With a file it cannot
  * find it says "can't find file to patch", and the name is in the quoted header "|+++ b/F".
  */
-char *patch_failure(const char *out)
+char *patch_failure(const char *out, char **file_out)
 {
-	__free_char char *file = NULL;
 	__free_char char *text = xstrdup(out);
-	char *save;
+	char *file = NULL, *why = NULL, *save;
 
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	for (char *line = strtok_r(text, "\n", &save); line && !why;
+		line = strtok_r(NULL, "\n", &save)) {
 		char name[512];
 		unsigned hunk;
 		int end = 0;
@@ -32,25 +34,42 @@ char *patch_failure(const char *out)
 			const char *start =
 				line[0] == '|' && strchr(name, '/') ? strchr(name, '/') + 1 : name;
 
-			/* "|+++" quotes the header of a file that patch could not find. */
-			if (line[0] == '|')
-				return xasprintf(
-					"%s, which it changes, is not in the sources", start);
 			free(file);
 			file = xstrdup(start);
-		}
-		if (sscanf(line, "Hunk #%u FAILED%n", &hunk, &end) == 1 && end)
-			return xasprintf("hunk %u of %s does not apply", hunk,
+			/* "|+++" quotes the header of a file that patch could not find. */
+			if (line[0] == '|')
+				why = xasprintf(
+					"%s, which it changes, is not in the sources", start);
+		} else if (sscanf(line, "Hunk #%u FAILED%n", &hunk, &end) == 1 && end) {
+			why = xasprintf("hunk %u of %s does not apply", hunk,
 				file ? file : "an unnamed file");
-		if (strstr(line, "previously applied"))
-			return xasprintf("%s has this change already", file ? file : "the base");
-		if (strstr(line, "malformed patch") || strstr(line, "Only garbage was found"))
-			return xasprintf("not a patch (%s)",
+		} else if (strstr(line, "previously applied")) {
+			why = xasprintf("%s has this change already", file ? file : "the base");
+		} else if (strstr(line, "malformed patch") || strstr(line, "unexpected end") ||
+			   strstr(line, "Only garbage was found")) {
+			why = xasprintf(NO_PATCH " (%s)",
 				strncmp(line, "patch: **** ", 12) ? line : line + 12);
-		if (strstr(line, "already exists"))
-			return xasprintf("%s", line);
+			free(file);
+			file = NULL;
+		} else if (sscanf(line, "The next patch would create the file %511[^,]", name) ==
+				   1 ||
+			   sscanf(line, "The next patch would delete the file %511[^,]", name) ==
+				   1) {
+			free(file);
+			file = xstrdup(name);
+		} else if (!strncmp(line, "which already exists", 20)) {
+			why = xasprintf(
+				"%s, which it makes, is there already", file ? file : "a file");
+		} else if (!strncmp(line, "which does not exist", 20)) {
+			why = xasprintf("%s, which it deletes, is not in the sources",
+				file ? file : "a file");
+		}
 	}
-	return xstrdup("patch(1) refused it");
+	if (file_out)
+		*file_out = why ? file : NULL;
+	if (!file_out || !why)
+		free(file);
+	return why ? why : xstrdup("patch(1) refused it");
 }
 
 /* The name on a line of a patch's head, without its first folder if @strip. NULL: no name of a
@@ -152,6 +171,20 @@ static int apply_one(
 	return status != 0;
 }
 
+/* Why @p did not apply, as a message for people. */
+static int tell_failure(const struct ingredient *p, const struct patch_bases *bases,
+	const char *out, const char *base, struct error *err)
+{
+	__free_char char *file = NULL;
+	__free_char char *why = patch_failure(out, &file);
+	__free_char char *cause = patch_cause(bases, file);
+
+	if (!cause && !strncmp(why, NO_PATCH, strlen(NO_PATCH)))
+		cause = xstrdup("it is broken");
+	return error_set(err, KAB_USAGE, "series %s, patch %s: %s%s%s (base %s)", p->origin,
+		p->name, why, cause ? ": " : "", cause ? cause : "", base);
+}
+
 int recipe_apply(const struct recipe *r, const char *tree, const char *base, const char *log,
 	struct error *err)
 {
@@ -161,17 +194,18 @@ int recipe_apply(const struct recipe *r, const char *tree, const char *base, con
 		return error_set(err, KAB_ENVIRONMENT, "%s: cannot be written", log);
 	for (size_t i = 0; i < r->npatches; i++) {
 		const struct ingredient *p = &r->patches[i];
+		struct patch_bases bases = {};
 		struct buf out = {};
-		int ret = apply_one(p, tree, &out, err);
+		int ret;
 
+		/* Now, for a patch of which half applies leaves another text. */
+		patch_bases_read(p->path, tree, &bases);
+		ret = apply_one(p, tree, &out, err);
 		fprintf(f, "--- %s: %s\n%s", p->origin, p->name, out.data ? out.data : "");
 		fflush(f);
-		if (ret > 0) {
-			__free_char char *why = patch_failure(out.data ? out.data : "");
-
-			ret = error_set(err, KAB_USAGE, "series %s, patch %s: %s (base %s)",
-				p->origin, p->name, why, base);
-		}
+		if (ret > 0)
+			ret = tell_failure(p, &bases, out.data ? out.data : "", base, err);
+		patch_bases_clear(&bases);
 		buf_free(&out);
 		if (ret)
 			return -1;

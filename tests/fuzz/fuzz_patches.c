@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	__free_char char *text = fuzz_text(data, size);
 	const char *config = fuzz_second(text);
-	__free_char char *failure = patch_failure(text);
+	__free_char char *failure = patch_failure(text, NULL);
 	struct settings s = {0};
 	struct error err = {0};
 	struct buf out = {0};

@@ -368,12 +368,16 @@ static void test_patch_output_is_understood(void **state)
 			"mm/a.c has this change already"},
 		{"patch: **** malformed patch at line 7: x\n",
 			"not a patch (malformed patch at line 7: x)"},
+		{"The next patch would create the file mm/n.c,\nwhich already exists!  Skipping patch.\n",
+			"mm/n.c, which it makes, is there already"},
+		{"The next patch would delete the file mm/n.c,\nwhich does not exist!  Skipping patch.\n",
+			"mm/n.c, which it deletes, is not in the sources"},
 		{"", "patch(1) refused it"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		__free_char char *why = patch_failure(cases[i].out);
+		__free_char char *why = patch_failure(cases[i].out, NULL);
 
 		assert_string_equal(why, cases[i].why);
 	}

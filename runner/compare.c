@@ -370,7 +370,8 @@ struct comparison *compare_runs(const struct store *run, const struct store *oth
 		plan ? find_baseline(run, plan->matrix, opt->baseline, err) : NULL;
 	struct tallies base = {}, arm = {};
 	struct row_source src = {
-		.run = run, .other = other, .plan = plan, .base = &base, .arm = &base};
+		.run = run, .other = other, .plan = plan, .base = &base, .arm = &base,
+		.primary = opt->primary};
 	const struct sample *s;
 	size_t n;
 

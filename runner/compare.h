@@ -68,6 +68,7 @@ struct compare_options {
 	double threshold;     /* 0: the matrix's, else the executor's: 0.02, exact 0.002 */
 	double alpha;	      /* 0: 0.05 */
 	bool bh;
+	bool primary; /* no other metrics */
 };
 
 /* What makes an exit status other than 0. */

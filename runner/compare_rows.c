@@ -205,7 +205,8 @@ static bool lacks_operations(const struct tally *t, const char *metric)
 	return false;
 }
 
-static void add_metrics(struct comparison *c, const struct meeting *at, struct drafts *to)
+static void add_metrics(
+	struct comparison *c, const struct meeting *at, bool primary_only, struct drafts *to)
 {
 	struct names names = {};
 
@@ -214,6 +215,10 @@ static void add_metrics(struct comparison *c, const struct meeting *at, struct d
 	if (names.n)
 		qsort(names.v, names.n, sizeof(*names.v), by_table);
 	for (size_t i = 0; i < names.n; i++) {
+		const struct metric m = metric_find(names.v[i]);
+
+		if (primary_only && !is_primary(at->workload, &m))
+			continue;
 		if (lacks_operations(at->base, names.v[i]) || lacks_operations(at->arm, names.v[i]))
 			c->percentiles_left_out++;
 		else
@@ -292,7 +297,7 @@ static void add_meeting(struct comparison *c, const struct row_source *src, cons
 	at.layout = arm->role == ARM_LAYOUT;
 	at.control = arm->role != ARM_COMPARED || is_control(src, arm, at.workload->name);
 	if (emptiness_of(at.base) == HAS_SAMPLES && emptiness_of(at.arm) == HAS_SAMPLES)
-		add_metrics(c, &at, to);
+		add_metrics(c, &at, src->primary, to);
 	else
 		add_empty(c, &at, to);
 }

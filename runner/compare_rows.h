@@ -13,6 +13,7 @@ struct row_source {
 	const struct matrix *arms; /* the matrix whose arms are compared: @plan's, or @other's own */
 	const struct tallies *base, *arm; /* of @run, and of @other if there is one */
 	const char *baseline;
+	bool primary; /* no other metrics */
 };
 
 /* A row in the making. */

@@ -422,6 +422,11 @@ int report_data_make(
 	describe_machine(r);
 	make_command(r);
 	report_conditions(r);
+	if (!strcmp(c->baseline, r->m->baseline) && along_make(run, &r->along, err))
+		return -1;
+	/* Of one patch the verdicts say as much. */
+	if (r->along.nsteps == 1)
+		along_clear(&r->along);
 	return published_collect(run, r->plan, &r->published, err);
 }
 
@@ -432,6 +437,7 @@ void report_data_clear(struct report *r)
 	free(r->command);
 	report_conditions_clear(r);
 	published_list_clear(&r->published);
+	along_clear(&r->along);
 	plots_clear(&r->plots);
 	if (r->plan)
 		plan_free(r->plan);

@@ -3,6 +3,7 @@
 #ifndef KAB_REPORT_DATA_H
 #define KAB_REPORT_DATA_H
 
+#include "along.h"
 #include "compare.h"
 #include "plan.h"
 #include "plot.h"
@@ -81,6 +82,7 @@ struct report {
 	struct condition *conditions;
 	size_t nconditions;
 	struct published_list published;
+	struct along along; /* nsteps 0: the arms are no series patch by patch, or of one patch */
 	struct plots plots;
 };
 

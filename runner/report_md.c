@@ -136,12 +136,24 @@ static void add_published(struct buf *b, const struct published *t)
 	buf_addstr(b, "\n\n");
 }
 
+static void add_along(struct buf *b, const struct report *r)
+{
+	struct buf text = {};
+
+	if (!r->along.nsteps)
+		return;
+	along_text(&r->along, &text);
+	buf_addf(b, "## Patch by patch\n\n```\n%s```\n\n", text.data);
+	buf_free(&text);
+}
+
 int report_md(const struct report *r, const char *dir, struct buf *b, struct error *err)
 {
 	(void)dir;
 	(void)err;
 	add_head(b, r);
 	add_table(b, r, true);
+	add_along(b, r);
 	add_table(b, r, false);
 	add_figures(b, r);
 	for (size_t i = 0; i < r->published.n; i++)

@@ -26,7 +26,7 @@ Q	= $(if $(filter 1,$(V)),,@)
 # "make deps" installs these; nothing else names a package.
 
 PACKAGES_BUILD = pkg-config libyaml-dev libjansson-dev libgsl-dev libssl-dev
-PACKAGES_KERNEL = gcc make libc6-dev linux-source-6.1 bc bison flex libelf-dev cpio xz-utils lz4 patch perl rsync kmod
+PACKAGES_KERNEL = gcc make libc6-dev linux-source-6.1 bc bison flex libelf-dev cpio xz-utils lz4 patch perl rsync kmod git
 PACKAGES_RUN = qemu-system-x86 qemu-system-data linux-perf stress-ng hyperfine gnuplot-nox \
 	fonts-dejavu-core numactl
 PACKAGES_TEST = libcmocka-dev mandoc cppcheck bsdextrautils spin

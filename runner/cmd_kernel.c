@@ -60,30 +60,26 @@ static void split_config(const char *list, struct arm *a)
 	}
 }
 
-/* --base is a package by name, a tarball or a git tree by path; without it the project's own base.
- */
-static int choose_base(const struct kernel_options *o, struct base *b, struct error *err)
+int base_from_options(const char *base, const char *rev, struct base *b, struct error *err)
 {
 	struct tested_base t;
 	struct stat st;
 
-	if (!o->base) {
+	if (!base) {
 		if (tested_base_read(&t, err))
 			return -1;
 		b->package = xstrdup(t.package);
 		tested_base_clear(&t);
-	} else if (!strchr(o->base, '/')) {
-		b->package = xstrdup(o->base);
-	} else if (stat(o->base, &st)) {
-		return error_set(err, KAB_USAGE, "--base: %s: no such file or folder", o->base);
-	} else if (S_ISDIR(st.st_mode)) {
-		b->tree = xstrdup(o->base);
+	} else if (!strchr(base, '/')) {
+		b->package = xstrdup(base);
+	} else if (stat(base, &st)) {
+		return error_set(err, KAB_USAGE, "--base: %s: no such file or folder", base);
 	} else {
-		b->tarball = xstrdup(o->base);
+		*(S_ISDIR(st.st_mode) ? &b->tree : &b->tarball) = realpath(base, NULL);
 	}
-	if (o->rev && !b->tree)
+	if (rev && !b->tree)
 		return error_set(err, KAB_USAGE, "--rev goes with a --base that is a git tree");
-	b->rev = o->rev ? xstrdup(o->rev) : NULL;
+	b->rev = rev ? xstrdup(rev) : NULL;
 	return 0;
 }
 
@@ -106,7 +102,7 @@ static int arm_from_options(const struct kernel_options *o, struct arm *a, struc
 		split_config(o->config, a);
 	if (o->series && split_series(o->series, a, err))
 		return -1;
-	return choose_base(o, &a->base, err);
+	return base_from_options(o->base, o->rev, &a->base, err);
 }
 
 static int arm_from_matrix(const char *path, const char *label, struct arm *a, struct error *err)

@@ -193,7 +193,8 @@ static enum kab_exit say_result(const struct run_order *o)
 		run_text_summary(&b, o->store);
 		fputs(b.data, stderr);
 		buf_free(&b);
-		puts(store_path(o->store));
+		if (!o->opt.folder)
+			puts(store_path(o->store));
 	}
 	return run_failed_samples(o->store) ? KAB_REGRESSION : KAB_OK;
 }
@@ -245,15 +246,22 @@ static int carry_out(struct run_order *o, struct error *err)
 	return ret ? cli_fail("run", err) : (int)say_result(o);
 }
 
-int cmd_run(int argc, char **argv)
+int run_matrix(int argc, char **argv, char **folder)
 {
-	struct run_order o = {};
+	struct run_order o = {.opt.folder = folder};
 	struct error err;
 	int ret = parse(argc, argv, &o, &err);
 
 	if (ret)
 		return ret < 0 ? cli_fail("run", &err) : KAB_OK;
 	ret = carry_out(&o, &err);
+	if (folder)
+		*folder = o.store ? xstrdup(store_path(o.store)) : NULL;
 	run_order_clear(&o);
 	return ret;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	return run_matrix(argc, argv, NULL);
 }

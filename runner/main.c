@@ -20,11 +20,13 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "doctor", "what works on this machine, and what each lack costs", cmd_doctor },
+	{ "try", "a series of patches: from mails, a folder or git to a verdict", cmd_try },
 	{ "run", "run or continue a benchmark matrix", cmd_run },
 	{ "compare", "verdicts: each arm against the baseline", cmd_compare },
 	{ "report", "regenerate the report and its plots", cmd_report },
 	{ "show", "what was measured, down to one sample", cmd_show },
 	{ "schedstat", "the difference of two /proc/schedstat captures, by name", cmd_schedstat },
+	{ "bisect", "a step of git bisect run: is this revision slower than that?", cmd_bisect },
 	{ "kernel", "build, list, find and clean kernels", cmd_kernel },
 };
 

@@ -18,6 +18,7 @@ struct run_options {
 	double effect;		/* that it is to find; 0: the usual ones */
 	unsigned blocks, more_boots;
 	bool dry_run, fresh, aa, yes;
+	char **folder; /* where the caller wants the run's folder; NULL: on standard output */
 	struct cli_common common;
 };
 

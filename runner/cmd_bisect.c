@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * kab bisect: a step of "git bisect run". git takes 0 as good, 1 to 127 as bad but for 125, which
+ * skips, and stops at all else: what is neither a verdict nor this revision's fault must be all
+ * else.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "compare.h"
+#include "try.h"
+
+enum bisect_exit { BISECT_GOOD = 0, BISECT_BAD = 1, BISECT_SKIP = 125, BISECT_STOP = 128 + 2 };
+
+#define GOOD "good"
+#define HERE "here"
+
+struct bisect_options {
+	const char *good, *config;
+	struct try_order order;
+};
+
+static int parse(struct bisect_options *o, int argc, char **argv, int *nargs, struct error *err)
+{
+	const struct option_spec options[] = {
+		{"good", 0, OPT_STRING, "REV",
+			"compare with this revision (default: git bisect's good one)", &o->good},
+		{"config", 0, OPT_STRING, "LIST", "config fragments of both kernels", &o->config},
+		{"matrix", 0, OPT_STRING, "MATRIX",
+			"measure what it says, with its arms replaced (default: matrix/try.yaml)",
+			&o->order.matrix},
+		{"only", 0, OPT_STRING, "GLOB", "only cells whose name matches, as 'pipe/*'",
+			&o->order.only},
+		{"blocks", 0, OPT_COUNT, "N", "instead of the matrix's", &o->order.blocks},
+		{"results", 0, OPT_STRING, "DIR", "where run folders lie", &o->order.results},
+		{"yes", 'y', OPT_FLAG, NULL, "run the commands of a matrix without asking",
+			&o->order.yes},
+	};
+	const struct usage usage = {
+		.verb = "bisect",
+		.synopsis = "[TREE] [options]",
+		.summary =
+			"A step of git bisect run: measures the revision that is checked out "
+			"against a good one.\n"
+			"Exit status: 0 not worse, 1 a regression, 125 unclear or it does not "
+			"build or boot;\n"
+			"130, which stops git bisect: a mistake, no good kernel, or interrupted.",
+		.options = options,
+		.noptions = ARRAY_SIZE(options),
+	};
+	int ret = cli_parse(&usage, argc, argv, &o->order.common, nargs, err);
+
+	if (!ret && *nargs > 1)
+		return error_set(
+			err, KAB_USAGE, "expected one git tree, found %d operands", *nargs);
+	return ret;
+}
+
+/* The first line that git prints. Caller frees; NULL: nothing, or an error. */
+static char *git_line(const char *tree, const char *a, const char *b, const char *c)
+{
+	const char *const argv[] = {
+		"sh", "-c", "exec git \"$@\" 2>/dev/null", "sh", "-C", tree, a, b, c, NULL};
+	struct buf out = {};
+	int status = run_capture(argv, NULL, &out, NULL);
+
+	if (status || !out.data || !*out.data) {
+		buf_free(&out);
+		return NULL;
+	}
+	out.data[strcspn(out.data, "\n")] = '\0';
+	return out.data;
+}
+
+/*
+ * The first revision that was called good: those that the bisection itself found to be are no
+ * baseline, or a slowdown in many small steps would pass. Caller frees; NULL: none.
+ */
+static char *first_good(const char *tree)
+{
+	static const char mark[] = "# good: [";
+	const char *const argv[] = {
+		"sh", "-c", "exec git -C \"$1\" bisect log 2>/dev/null", "sh", tree, NULL};
+	struct buf out = {};
+	const char *p =
+		run_capture(argv, NULL, &out, NULL) || !out.data ? NULL : strstr(out.data, mark);
+	char *good = p ? xstrndup(p + strlen(mark), strcspn(p + strlen(mark), "]\n")) : NULL;
+
+	buf_free(&out);
+	return good;
+}
+
+static int make_order(struct bisect_options *o, const char *where, struct error *err)
+{
+	__free_char char *tree = git_line(where, "rev-parse", "--show-toplevel", NULL);
+	__free_char char *here = NULL, *good = NULL, *config = NULL;
+	struct base base = {};
+
+	if (!tree)
+		return error_set(err, KAB_USAGE, "%s: no git tree, or git is not there", where);
+	here = git_line(tree, "rev-parse", "HEAD", NULL);
+	if (o->good) {
+		__free_char char *spec = xasprintf("%s^{commit}", o->good);
+
+		good = git_line(tree, "rev-parse", "--verify", spec);
+	} else {
+		good = first_good(tree);
+	}
+	if (!here || !good)
+		return error_set(err, KAB_USAGE, "%s: %s%s", tree,
+			o->good ? "no revision "
+				: "no bisection under way; name the good revision: --good REV",
+			o->good ? o->good : "");
+	base = (struct base){.tree = tree, .rev = good};
+	config = try_config(&base, o->config);
+	o->order.verb = "bisect";
+	o->order.base = try_base(&base);
+	o->order.name = xasprintf("bisect-%.12s", here);
+	o->order.folder = xasprintf("%s/tries", kab_cache());
+	try_add_arm(&o->order, GOOD, xstrdup(config));
+	base.rev = here;
+	{
+		__free_char char *yaml = try_base(&base);
+
+		try_add_arm(&o->order, HERE,
+			xasprintf("base: %s%s%s", yaml, *config ? ", " : "", config));
+	}
+	return 0;
+}
+
+static int judge(const char *path, const struct cli_common *common, struct error *err)
+{
+	const struct compare_options opt = {};
+	struct store *run = store_open(path, false, NULL, err);
+	struct comparison *c = run ? compare_runs(run, NULL, &opt, err) : NULL;
+	int status = -1;
+
+	if (c) {
+		__free_char char *table = comparison_table(c, cli_color(common), common->verbose);
+
+		fputs(table, stdout);
+		/* A regression that was seen is one, whatever else failed; failed samples alone
+		 * decide nothing. */
+		status = comparison_status_for(c, FAIL_ON_REGRESSION) == KAB_REGRESSION ? BISECT_BAD
+			 : comparison_status(c) == KAB_OK ? BISECT_GOOD
+							  : BISECT_SKIP;
+	}
+	comparison_free(c);
+	store_close(run);
+	return status;
+}
+
+int cmd_bisect(int argc, char **argv)
+{
+	__free_char char *run = NULL;
+	struct bisect_options o = {};
+	struct error err = {};
+	int nargs, status, ret = parse(&o, argc, argv, &nargs, &err);
+
+	if (ret > 0)
+		return KAB_OK;
+	if (!ret)
+		ret = make_order(&o, nargs ? argv[0] : ".", &err) || try_prepare(&o.order, &err);
+	if (ret) {
+		cli_fail("bisect", &err);
+		try_order_clear(&o.order);
+		return BISECT_STOP;
+	}
+	status = try_run(&o.order, &run, &err);
+	if (status < 0)
+		status = cli_fail("bisect", &err);
+	if ((status == KAB_OK || status == KAB_REGRESSION) && run) {
+		status = judge(run, &o.order.common, &err);
+		if (status < 0)
+			cli_fail("bisect", &err), status = BISECT_SKIP;
+	} else {
+		/* Without the good kernel there is nothing that any revision could be compared
+		 * with. */
+		status = status == KAB_INTERRUPTED || !try_baseline_is_built(&o.order)
+				 ? BISECT_STOP
+				 : BISECT_SKIP;
+	}
+	try_order_clear(&o.order);
+	return status;
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kab try SERIES: a stranger's patches -> a verdict, and with --each the patch that is behind it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "along.h"
+#include "commands.h"
+#include "compare.h"
+#include "kernel.h"
+#include "report.h"
+#include "series_import.h"
+#include "try.h"
+
+#define STOCK "stock"
+#define PATCHED "patched"
+
+struct try_options {
+	const char *base, *rev, *config;
+	bool each;
+	struct try_order order;
+};
+
+static int parse(struct try_options *o, int argc, char **argv, int *nargs, struct error *err)
+{
+	const struct option_spec options[] = {
+		{"base", 0, OPT_STRING, "BASE", "Debian package, or path of a tarball or git tree",
+			&o->base},
+		{"rev", 0, OPT_STRING, "REV", "revision of a git tree (default HEAD)", &o->rev},
+		{"config", 0, OPT_STRING, "LIST", "config fragments of both kernels", &o->config},
+		{"matrix", 0, OPT_STRING, "MATRIX",
+			"measure what it says, with its arms replaced (default: matrix/try.yaml)",
+			&o->order.matrix},
+		{"each", 0, OPT_FLAG, NULL, "measure after every patch: which one did it?",
+			&o->each},
+		{"only", 0, OPT_STRING, "GLOB", "only cells whose name matches, as 'pipe/*'",
+			&o->order.only},
+		{"blocks", 0, OPT_COUNT, "N", "instead of the matrix's", &o->order.blocks},
+		{"seed", 0, OPT_STRING, "N", "instead of the matrix's or a drawn one",
+			&o->order.seed},
+		{"new", 0, OPT_FLAG, NULL, "start a new run even if one is unfinished",
+			&o->order.fresh},
+		{"dry-run", 'n', OPT_FLAG, NULL, "print the plan, run nothing", &o->order.dry_run},
+		{"results", 0, OPT_STRING, "DIR", "where run folders lie", &o->order.results},
+		{"yes", 'y', OPT_FLAG, NULL, "run the commands of a matrix without asking",
+			&o->order.yes},
+	};
+	const struct usage usage = {
+		.verb = "try",
+		.synopsis = "SERIES [options]",
+		.summary = "Builds the base with and without SERIES, measures both and says what "
+			   "it found.\n"
+			   "SERIES is a folder of patches, a file of mails, or git:TREE:RANGE.\n"
+			   "Exit status: as of kab compare.",
+		.options = options,
+		.noptions = ARRAY_SIZE(options),
+	};
+	int ret = cli_parse(&usage, argc, argv, &o->order.common, nargs, err);
+
+	if (!ret && *nargs != 1)
+		return error_set(err, KAB_USAGE, "expected one series, found %d operands", *nargs);
+	return ret;
+}
+
+/* ---- the arms ---- */
+
+/* Patches [1, @n] of the series, 0: all. */
+static char *arm_yaml(const struct series_import *s, unsigned n, const char *config)
+{
+	__free_char char *ref = n ? xasprintf("%s:%u", s->folder, n) : xstrdup(s->folder);
+	__free_char char *quoted = try_quoted(ref);
+
+	return xasprintf("series: [%s]%s%s", quoted, *config ? ", " : "", config);
+}
+
+/* "p03": the kernel with the first three patches. */
+static char *step_label(size_t n)
+{
+	return xasprintf("p%02zu", n);
+}
+
+static void make_arms(struct try_options *o, const struct series_import *s, const char *config)
+{
+	try_add_arm(&o->order, STOCK, xstrdup(config));
+	for (size_t i = 1; o->each && i < s->patches.n; i++) {
+		__free_char char *label = step_label(i);
+
+		try_add_arm(&o->order, label, arm_yaml(s, i, config));
+	}
+	try_add_arm(&o->order, PATCHED, arm_yaml(s, 0, config));
+}
+
+static int make_order(struct try_options *o, const struct series_import *s, struct error *err)
+{
+	__free_char char *config = NULL;
+	struct arm holder = {};
+	struct base *base = &holder.base;
+
+	if (base_from_options(o->base, o->rev, base, err)) {
+		arm_clear(&holder);
+		return -1;
+	}
+	config = try_config(base, o->config);
+	o->order.verb = "try";
+	o->order.base = try_base(base);
+	o->order.name = xasprintf("try-%s%s", s->name, o->each ? "-each" : "");
+	o->order.folder = xasprintf("%s/tries", kab_cache());
+	make_arms(o, s, config);
+	arm_clear(&holder);
+	return 0;
+}
+
+/* ---- what was found ---- */
+
+static void print_json(const struct store *run, const struct comparison *c, const struct along *a,
+	const struct series_import *s, enum kab_exit status)
+{
+	json_t *all = json_pack("{s:s, s:s, s:s, s:i, s:o}", "run", store_path(run), "series",
+		s->folder, "name", s->name, "status", (int)status, "comparison",
+		comparison_to_json(c));
+
+	if (a->nsteps)
+		json_object_set_new(all, "each", along_to_json(a));
+	json_dumpf(all, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
+	putchar('\n');
+	json_decref(all);
+}
+
+static void print_text(const struct try_options *o, const struct store *run,
+	const struct comparison *c, const struct along *a)
+{
+	const struct cli_common *common = &o->order.common;
+	__free_char char *table = comparison_table(c, cli_color(common), common->verbose);
+	struct buf each = {};
+
+	fputs(table, stdout);
+	if (o->each) {
+		along_text(a, &each);
+		printf("\n%s", each.data ? each.data : "");
+		buf_free(&each);
+	}
+	printf("\n%s/report/cover-letter.txt\n%s/report/report.html\n", store_path(run),
+		store_path(run));
+}
+
+static int tell(const struct try_options *o, const struct series_import *s, const char *path,
+	struct error *err)
+{
+	const struct compare_options opt = {};
+	struct store *run = store_open(path, false, NULL, err);
+	struct comparison *c = run ? compare_runs(run, NULL, &opt, err) : NULL;
+	struct along along = {};
+	int status = -1;
+
+	if (c && !report_write(run, c, NULL, err) && !(o->each && along_make(run, &along, err))) {
+		status = comparison_status(c);
+		if (o->order.common.json)
+			print_json(run, c, &along, s, status);
+		else
+			print_text(o, run, c, &along);
+	}
+	along_clear(&along);
+	comparison_free(c);
+	store_close(run);
+	return status;
+}
+
+/* ---- before anything is built ---- */
+
+static void say_extract(void *quiet, const char *stage, unsigned long done, unsigned long total)
+{
+	(void)done;
+	(void)total;
+	if (!*(bool *)quiet && !strcmp(stage, "extract"))
+		fprintf(stderr, "kab try: unpacking the base\n");
+}
+
+/* Kernels take minutes, and the last arm would tell only then. */
+static int check_patches(struct try_options *o, const struct series_import *s, struct error *err)
+{
+	struct series_ref ref = {.name = s->folder};
+	struct arm arm = {.label = (char *)PATCHED, .series = &ref, .nseries = 1}, holder = {};
+	int ret = base_from_options(o->base, o->rev, &holder.base, err);
+
+	arm.base = holder.base;
+	if (!ret)
+		ret = kernel_check_patches(&arm, say_extract, &o->order.common.quiet, err);
+	arm_clear(&holder);
+	return ret;
+}
+
+static int carry_out(struct try_options *o, const char *what, struct error *err)
+{
+	__free_char char *run = NULL;
+	struct series_import s;
+	int status = series_import(what, &s, err);
+
+	if (status)
+		return -1;
+	if (!o->order.common.quiet) {
+		fprintf(stderr, "kab try: %s: %zu patch%s\n", what, s.patches.n,
+			s.patches.n == 1 ? "" : "es");
+		if (s.notes.len)
+			fputs(s.notes.data, stderr);
+	}
+	status = check_patches(o, &s, err) || make_order(o, &s, err) ? -1 : 0;
+	if (!status)
+		status = try_run(&o->order, &run, err);
+	/* Failed samples are no reason not to say what the others show. */
+	if ((status == KAB_OK || status == KAB_REGRESSION) && run)
+		status = tell(o, &s, run, err);
+	series_import_clear(&s);
+	return status;
+}
+
+int cmd_try(int argc, char **argv)
+{
+	struct try_options o = {};
+	struct error err = {};
+	int nargs, ret = parse(&o, argc, argv, &nargs, &err);
+
+	if (ret > 0)
+		return KAB_OK;
+	if (!ret)
+		ret = carry_out(&o, argv[0], &err);
+	try_order_clear(&o.order);
+	return ret < 0 ? cli_fail("try", &err) : ret;
+}

@@ -10,6 +10,8 @@
 
 #include "commands.h"
 #include "compare.h"
+#include "kernel.h"
+#include "series_import.h"
 #include "try.h"
 
 enum bisect_exit { BISECT_GOOD = 0, BISECT_BAD = 1, BISECT_SKIP = 125, BISECT_STOP = 128 + 2 };
@@ -92,6 +94,31 @@ static char *first_good(const char *tree)
 	return good;
 }
 
+/*
+ * The revision @here, as the good one and a patch where that can be said so: then its kernel comes
+ * of the tree that the last one was built in, in a minute instead of ten.
+ */
+static void add_here(
+	struct bisect_options *o, const struct base *good, const char *here, const char *config)
+{
+	struct base own = {.tree = good->tree, .rev = (char *)here};
+	__free_char char *base = try_base(&own), *quoted = NULL;
+	const char *comma = *config ? ", " : "";
+	struct series_ref ref = {};
+	struct arm arm = {.label = (char *)HERE, .base = *good, .series = &ref, .nseries = 1};
+	struct series_import s;
+	bool patch = !series_between(good->tree, good->rev, here, &s, NULL);
+
+	ref.name = s.folder;
+	if (patch && !kernel_check_patches(&arm, NULL, NULL, NULL)) {
+		quoted = try_quoted(s.folder);
+		try_add_arm(&o->order, HERE, xasprintf("series: [%s]%s%s", quoted, comma, config));
+	} else {
+		try_add_arm(&o->order, HERE, xasprintf("base: %s%s%s", base, comma, config));
+	}
+	series_import_clear(&s);
+}
+
 static int make_order(struct bisect_options *o, const char *where, struct error *err)
 {
 	__free_char char *tree = git_line(where, "rev-parse", "--show-toplevel", NULL);
@@ -120,13 +147,7 @@ static int make_order(struct bisect_options *o, const char *where, struct error 
 	o->order.name = xasprintf("bisect-%.12s", here);
 	o->order.folder = xasprintf("%s/tries", kab_cache());
 	try_add_arm(&o->order, GOOD, xstrdup(config));
-	base.rev = here;
-	{
-		__free_char char *yaml = try_base(&base);
-
-		try_add_arm(&o->order, HERE,
-			xasprintf("base: %s%s%s", yaml, *config ? ", " : "", config));
-	}
+	add_here(o, &base, here, config);
 	return 0;
 }
 

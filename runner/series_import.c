@@ -15,6 +15,8 @@
 
 #define MAX_MAILS 9999
 #define MAX_NAME 24
+/* With more to it than this a tree made for one revision is of little use to the other. */
+#define MAX_DIFFERENCE 20000000
 
 struct mail {
 	char *subject;			 /* as written, "[PATCH v2 3/7] mm: ..." */
@@ -397,16 +399,30 @@ static int settle_folder(struct series_import *s, const char *tmp, struct error 
 	return error_set(err, KAB_ENVIRONMENT, "%s: %s", s->folder, strerror(errno));
 }
 
-static int import_elsewhere(const char *what, struct series_import *s, struct error *err)
+/* A folder beside those of other series, to be moved into place; caller frees. NULL: an error. */
+static char *new_folder(struct error *err)
 {
 	__free_char char *root = xasprintf("%s/tries", kab_cache());
-	__free_char char *tmp = xasprintf("%s/.new.XXXXXX", root);
+	char *tmp = xasprintf("%s/.new.XXXXXX", root);
+
+	if (dir_make(root, err)) {
+		free(tmp);
+		return NULL;
+	}
+	if (mkdtemp(tmp))
+		return tmp;
+	error_set(err, KAB_ENVIRONMENT, "%s: %s", tmp, strerror(errno));
+	free(tmp);
+	return NULL;
+}
+
+static int import_elsewhere(const char *what, struct series_import *s, struct error *err)
+{
+	__free_char char *tmp = new_folder(err);
 	int ret;
 
-	if (dir_make(root, err))
+	if (!tmp)
 		return -1;
-	if (!mkdtemp(tmp))
-		return error_set(err, KAB_ENVIRONMENT, "%s: %s", tmp, strerror(errno));
 	if (!strncmp(what, "git:", 4)) {
 		const char *range = strrchr(what, ':') + 1;
 		__free_char char *tree = NULL;
@@ -450,6 +466,65 @@ int series_import(const char *what, struct series_import *s, struct error *err)
 		ret = list_patches(s, what, err);
 	if (ret)
 		series_import_clear(s);
+	return ret;
+}
+
+/* Lines of @diff between files tell of what patch(1) cannot make: those of hunks begin otherwise.
+ */
+static bool is_for_patch(const char *diff)
+{
+	static const char *const no[] = {"Binary files ", "GIT binary patch"};
+	static const char *const modes[] = {
+		"new file mode ", "deleted file mode ", "old mode ", "new mode ", "index "};
+
+	for (const char *p = diff; *p; p = next_line(p)) {
+		__free_char char *line = xstrndup(p, strcspn(p, "\n"));
+
+		for (size_t i = 0; i < ARRAY_SIZE(no); i++)
+			if (!strncmp(line, no[i], strlen(no[i])))
+				return false;
+		/* A symbolic link, or a tree of another's. */
+		for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+			if (!strncmp(line, modes[i], strlen(modes[i])) &&
+				(strstr(line, " 120000") || strstr(line, " 160000")))
+				return false;
+	}
+	return true;
+}
+
+int series_between(const char *tree, const char *from, const char *to, struct series_import *s,
+	struct error *err)
+{
+	const char *const argv[] = {"git", "-C", tree, "diff", "--no-color", "--no-ext-diff",
+		"--no-textconv", "--no-renames", "--full-index", "--src-prefix=a/",
+		"--dst-prefix=b/", from, to, "--", NULL};
+	__free_char char *tmp = NULL, *path = NULL;
+	struct buf diff = {};
+	int ret = run_capture(argv, NULL, &diff, err);
+
+	*s = (struct series_import){};
+	if (ret > 0)
+		ret = error_set(
+			err, KAB_USAGE, "%s: git finds no difference of %s and %s", tree, from, to);
+	else if (!ret && (!diff.len || diff.len > MAX_DIFFERENCE || !is_for_patch(diff.data)))
+		ret = 1;
+	tmp = ret ? NULL : new_folder(err);
+	if (!ret && !tmp)
+		ret = -1;
+	if (!ret) {
+		s->name = xasprintf("%.12s", to);
+		path = xasprintf("%s/0001-difference.patch", tmp);
+		ret = file_write_atomic(path, diff.data, diff.len, err);
+	}
+	if (!ret)
+		ret = settle_folder(s, tmp, err);
+	if (!ret)
+		ret = list_patches(s, tree, err);
+	if (tmp)
+		dir_remove(tmp, NULL);
+	if (ret)
+		series_import_clear(s);
+	buf_free(&diff);
 	return ret;
 }
 

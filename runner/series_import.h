@@ -19,6 +19,12 @@ struct series_import {
  * several versions all but the last. KAB_USAGE where a patch is missing.
  */
 int series_import(const char *what, struct series_import *s, struct error *err);
+/*
+ * What is between the revisions @from and @to of the git tree @tree, as a series of one patch. 1:
+ * no patch holds it, since there is nothing, or links, binary files or too much.
+ */
+int series_between(const char *tree, const char *from, const char *to, struct series_import *s,
+	struct error *err);
 void series_import_clear(struct series_import *s);
 
 #endif

@@ -144,12 +144,44 @@ static void print_text(const struct try_options *o, const struct store *run,
 		store_path(run));
 }
 
-static int tell(const struct try_options *o, const struct series_import *s, const char *path,
-	struct error *err)
+static void add_words(json_t *words, const char *option, const char *value)
+{
+	__free_char char *shown = value ? path_without_home(value) : NULL;
+
+	if (!shown)
+		return;
+	if (option)
+		json_array_append_new(words, json_string(option));
+	json_array_append_new(words, json_string(shown));
+}
+
+/* What the report tells others to repeat: the matrix that was made is nowhere but here. */
+static int record_command(
+	struct store *run, const struct try_options *o, const char *what, struct error *err)
+{
+	json_t *words = json_array(), *patch = json_pack("{s:o}", "tried", words);
+	int ret;
+
+	add_words(words, NULL, what);
+	add_words(words, "--base", o->base);
+	add_words(words, "--rev", o->rev);
+	add_words(words, "--config", o->config);
+	add_words(words, "--matrix", o->order.matrix);
+	if (o->each)
+		json_array_append_new(words, json_string("--each"));
+	ret = store_update(run, patch, err);
+	json_decref(patch);
+	return ret;
+}
+
+static int tell(const struct try_options *o, const struct series_import *s, const char *what,
+	const char *path, struct error *err)
 {
 	const struct compare_options opt = {};
-	struct store *run = store_open(path, false, NULL, err);
-	struct comparison *c = run ? compare_runs(run, NULL, &opt, err) : NULL;
+	struct store *run = store_open(path, true, NULL, err);
+	struct comparison *c = run && !record_command(run, o, what, err)
+				       ? compare_runs(run, NULL, &opt, err)
+				       : NULL;
 	struct along along = {};
 	int status = -1;
 
@@ -209,7 +241,7 @@ static int carry_out(struct try_options *o, const char *what, struct error *err)
 		status = try_run(&o->order, &run, err);
 	/* Failed samples are no reason not to say what the others show. */
 	if ((status == KAB_OK || status == KAB_REGRESSION) && run)
-		status = tell(o, &s, run, err);
+		status = tell(o, &s, what, run, err);
 	series_import_clear(&s);
 	return status;
 }

@@ -382,23 +382,30 @@ static void add_option(struct report *r, const char *key)
 		add_word(r, xstrdup(json_string_value(v)));
 }
 
-/* The matrix is named as it is from the top of a source tree; where that tree lay says nothing to a
- * reader. */
+/*
+ * The matrix is named as it is from the top of a source tree; where that tree lay says nothing to a
+ * reader. That of kab try was made for it, and its own words stand for it.
+ */
 static void make_command(struct report *r)
 {
 	static const char *const options[] = {"only", "aa", "label"};
 	const json_t *blocks =
 		json_object_get(json_object_get(store_run(r->run), "plan"), "blocks");
 	const char *path = report_text(r, "matrix", "path"), *in_tree = strstr(path, "/matrix/");
+	const json_t *tried = json_object_get(store_run(r->run), "tried"), *word;
+	size_t i;
 
 	for (const char *next = in_tree; next; next = strstr(next + 1, "/matrix/"))
 		in_tree = next;
 	add_word(r, xstrdup("kab"));
-	add_word(r, xstrdup("run"));
-	add_word(r, xstrdup(in_tree ? in_tree + 1 : path));
+	add_word(r, xstrdup(tried ? "try" : "run"));
+	json_array_foreach ((json_t *)tried, i, word)
+		add_word(r, xstrdup(json_string_value(word) ? json_string_value(word) : ""));
+	if (!tried)
+		add_word(r, xstrdup(in_tree ? in_tree + 1 : path));
 	add_word(r, xstrdup("--seed"));
 	add_word(r, xstrdup(report_text(r, "plan", "seed")));
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+	for (i = 0; i < ARRAY_SIZE(options); i++)
 		add_option(r, options[i]);
 	if (json_is_integer(blocks) && json_integer_value(blocks) != r->m->blocks) {
 		add_word(r, xstrdup("--blocks"));

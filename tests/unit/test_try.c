@@ -482,7 +482,7 @@ static struct store *along_run(double log_change, const char *arms)
 
 	fx->results = synth_results();
 	path = synth_run(fx->results, &s);
-	run = store_open(path, false, NULL, &err);
+	run = store_open(path, true, NULL, &err);
 	if (!run)
 		fail_msg("%s", err.text);
 	return run;
@@ -598,9 +598,13 @@ static void test_reports_show_it(void **state)
 	__free_char char *out = xasprintf("%s/report", fx->dir), *home = getcwd(NULL, 0);
 	struct error err = {};
 	struct comparison *c;
+	json_t *patch;
 
 	(void)state;
 	setenv("KAB_HOME", home, 1); /* whose scripts draw the plots */
+	patch = json_pack("{s:[s,s]}", "tried", "a series.mbox", "--each");
+	assert_int_equal(store_update(run, patch, &err), 0);
+	json_decref(patch);
 	c = compare_runs(run, NULL, &(struct compare_options){}, &err);
 	if (!c || report_write(run, c, out, &err))
 		fail_msg("%s", err.text);
@@ -609,7 +613,7 @@ static void test_reports_show_it(void **state)
 		__free_char char *text = file_read(path, NULL, NULL);
 
 		if (!text || !strstr(text, "Patch by patch") ||
-			!strstr(text, "regression by this patch"))
+			!strstr(text, "regression by this patch") || !strstr(text, "kab try "))
 			fail_msg("%s does not show it", files[i]);
 	}
 	comparison_free(c);

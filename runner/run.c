@@ -58,6 +58,10 @@ struct run_arm *run_arms(
 					      arms[i].arm, &arms[i].kernel, show_build, &note, err)
 				    : kernel_resolve(arms[i].arm, &arms[i].kernel, err);
 		if (ret) {
+			/* What is found out before a build names the arm already. */
+			if (build && err && err->status != KAB_INTERRUPTED &&
+				strncmp(err->text, "arm ", 4))
+				error_prefix(err, "arm %s", note.label);
 			run_arms_free(arms, m->narms);
 			return NULL;
 		}

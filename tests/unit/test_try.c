@@ -394,7 +394,8 @@ static void test_bisect_skips_what_does_not_build(void **state)
 {
 	(void)state;
 	bisect_commits();
-	expect_kab(125, "bisect git --matrix m.yaml --good base --results r", "mm/mmap.c", NULL);
+	expect_kab(125, "bisect git --matrix m.yaml --good base --results r",
+		"arm here: make failed", "mm/mmap.c", NULL);
 	expect_kab(130, "bisect git --matrix m.yaml --good HEAD --results r", "mm/mmap.c", NULL);
 	/* By itself it takes the first that was called good, not those that git found since. */
 	shell("cd git && git bisect start >/dev/null && git bisect bad >/dev/null && "

@@ -184,6 +184,10 @@ int cmd_bisect(int argc, char **argv)
 		return KAB_OK;
 	if (!ret)
 		ret = make_order(&o, nargs ? argv[0] : ".", &err) || try_prepare(&o.order, &err);
+	/* With nothing to compare every revision would be good. */
+	if (!ret && !o.order.comparisons)
+		ret = error_set(&err, KAB_USAGE, "%s: no primary figure to judge a revision by",
+			o.order.only ? o.order.only : o.order.path);
 	if (ret) {
 		cli_fail("bisect", &err);
 		try_order_clear(&o.order);

@@ -196,7 +196,8 @@ static int settle_blocks(struct try_order *o, const struct matrix *m, struct err
 
 	if (!p)
 		return -1;
-	need = plan_blocks_needed(plan_primary_comparisons(p), ALPHA);
+	o->comparisons = plan_primary_comparisons(p);
+	need = plan_blocks_needed(o->comparisons, ALPHA);
 	if (!o->blocks && m->budget_s <= 0 && need > m->blocks)
 		o->blocks = need;
 	plan_free(p);

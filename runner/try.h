@@ -23,6 +23,7 @@ struct try_order {
 	const char *only, *results, *seed;
 	unsigned blocks; /* 0: the matrix's, or more if a verdict needs them */
 	bool yes, dry_run, fresh;
+	size_t comparisons; /* primary ones that the run makes, as try_prepare() found out */
 	struct cli_common common;
 };
 

@@ -383,6 +383,9 @@ static void test_bisect_stops_at_mistakes(void **state)
 	expect_kab(130, "bisect git --matrix m.yaml --good nosuch", "no revision nosuch", NULL);
 	expect_kab(130, "bisect git --matrix none.yaml --good base", "none.yaml", NULL);
 	expect_kab(130, "bisect git --matrix m.yaml --good base --only 'nosuch*'", "nosuch", NULL);
+	shell("sed 's/100ms}/100ms, primary: false}/' m.yaml >secondary.yaml");
+	expect_kab(
+		130, "bisect git --matrix secondary.yaml --good base", "no primary figure", NULL);
 	expect_kab(130, "bisect kab", "no git tree", NULL);
 	expect_kab(130, "bisect git git", "found 2 operands", NULL);
 	expect_kab(0, "bisect --help", "usage: kab bisect", NULL);

@@ -309,6 +309,11 @@ static bool any_value(json_t *facts, const char *key, const char *value)
 static const char exact_time[] =
 	"Exact mode: times are counted instructions of one CPU; caches, memory and parallel work "
 	"do not show in them.";
+static const char exact_sum[] =
+	"Exact mode with several CPUs: they run one at a time, in turns, so that time is the sum "
+	"over all of them, idle ones left out: no speed-up, hardly any contention. Costs and "
+	"interrupts an operation hold for loads that keep each CPU to its own; what races varies "
+	"by 10-25 %.";
 static const char emulated_time[] =
 	"The guests were emulated (TCG): times and rates do not stand for hardware; counts "
 	"(switches, interrupts, flushes, faults) do.";
@@ -319,10 +324,10 @@ static const char local_boot[] =
 	"Local executor: one boot of each kernel, so that boot-to-boot variation (2-6 % is usual) "
 	"is not covered by any interval or p here.";
 
-static void warn_of_clock(struct comparison *c, json_t *facts)
+static void warn_of_clock(struct comparison *c, json_t *facts, const struct store *run)
 {
 	if (!strcmp(c->executor, "exact"))
-		comparison_warn(c, "%s", exact_time);
+		comparison_warn(c, "%s", matrix_has_several_cpus(store_matrix(run)) ? exact_sum : exact_time);
 	else if (any_value(facts, "accelerator", "tcg"))
 		comparison_warn(c, "%s", emulated_time);
 }
@@ -379,7 +384,7 @@ void conditions_warn(struct comparison *c, const struct store *run, const struct
 		warn_of_second_run(c, facts, other);
 	else
 		conditions_warn_of_builds(c, run);
-	warn_of_clock(c, facts);
+	warn_of_clock(c, facts, run);
 	warn_of_differences(c, facts, !other && asks_for_command_lines(run));
 	if (strcmp(c->executor, "local"))
 		warn_of_unsteady(c, facts);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The exact executor: a guest of one CPU whose time is the number of instructions executed, so that
+ * The exact executor: a guest whose time is the number of instructions executed, so that
  * a cost on a path is read off to a fraction of a percent however busy the host is. It knows no
  * caches, no contention and no other CPU.
  */

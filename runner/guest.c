@@ -12,6 +12,8 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -174,6 +177,62 @@ static void console_say(const struct error *err)
 		dprintf(fd, "<2>kab-guest: %s\n", err->text);
 }
 
+#define CPUS "/sys/devices/system/cpu"
+
+/* A process on CPU 0 that does nothing but pause. */
+static pid_t start_pausing(void)
+{
+	pid_t pid = fork();
+	cpu_set_t first;
+
+	if (pid)
+		return pid;
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	sched_setaffinity(0, sizeof(first), &first);
+	for (;;)
+		__builtin_ia32_pause();
+}
+
+static int bring_up(unsigned cpu, struct error *err)
+{
+	__free_char char *path = xasprintf(CPUS "/cpu%u/online", cpu);
+	__free_char char *state = file_read(path, NULL, NULL);
+	__close_fd int fd = -1;
+
+	if (!state || *state != '0')
+		return 0;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		return error_set(
+			err, KAB_ENVIRONMENT, "CPU %u does not come up: %s", cpu, strerror(errno));
+	return 0;
+}
+
+/*
+ * Brings up the CPUs that were left out of the boot. Under -icount one thread of QEMU's runs all
+ * CPUs in turn, and while the kernel starts another CPU the first one waits in loops without a
+ * pause: it eats up each of its turns, and the other never gets one. So a process that does nothing
+ * but pause takes over whenever the loop sleeps.
+ */
+static int bring_up_cpus(struct error *err)
+{
+	long n = sysconf(_SC_NPROCESSORS_CONF);
+	pid_t pausing;
+	int ret = 0;
+
+	if (n < 2 || sysconf(_SC_NPROCESSORS_ONLN) == n)
+		return 0;
+	pausing = start_pausing();
+	for (long cpu = 1; cpu < n && !ret; cpu++)
+		ret = bring_up(cpu, err);
+	if (pausing > 0) {
+		kill(pausing, SIGKILL);
+		waitpid(pausing, NULL, 0);
+	}
+	return ret;
+}
+
 static int guest_run(struct error *err)
 {
 	struct jobrun_place place = {
@@ -200,6 +259,10 @@ static int guest_run(struct error *err)
 		place.root_lack = NULL;
 	}
 	place.exact = cmdline_has("kab.exact");
+	if (place.exact && bring_up_cpus(err)) {
+		agent_fail(port, err);
+		return -1;
+	}
 	loopback_up();
 	env = sysinfo_read();
 	ret = agent_serve(port, &place, env, err);

@@ -188,6 +188,14 @@ void matrix_free(struct matrix *m)
 	free(m);
 }
 
+bool matrix_has_several_cpus(const struct matrix *m)
+{
+	for (size_t i = 0; i < m->nmachines; i++)
+		if (m->machines[i].cpus > 1)
+			return true;
+	return false;
+}
+
 const struct arm *matrix_arm(const struct matrix *m, const char *label)
 {
 	for (size_t i = 0; i < m->narms; i++)

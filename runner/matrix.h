@@ -166,6 +166,8 @@ void arm_copy(struct arm *to, const struct arm *from, const char *label);
 void arm_clear(struct arm *a);
 
 const struct arm *matrix_arm(const struct matrix *m, const char *label);
+/* Some machine has more than one CPU. */
+bool matrix_has_several_cpus(const struct matrix *m);
 /* @arm runs the cell called @cell. */
 bool arm_runs(const struct arm *arm, const char *cell);
 const char *params_get(const struct params *p, const char *key);

@@ -82,8 +82,8 @@ struct executor_file {
 static const struct schema_key vm_keys[] = {
 	{"memory", schema_size, offsetof(struct executor_file, memory), false, 64 << 20,
 		1ull << 42},
-	{"share", schema_path, offsetof(struct executor_file, share), false, 0, 0},
 	{"cpus", read_numbers, offsetof(struct executor_file, cpus), false, 0, 0},
+	{"share", schema_path, offsetof(struct executor_file, share), false, 0, 0},
 	{"nodes", read_numbers, offsetof(struct executor_file, nodes), false, 0, 0},
 };
 
@@ -98,8 +98,7 @@ static const struct {
 	size_t nkeys;
 } executor_kinds[] = {
 	{"vm", "the vm executor", EXECUTOR_VM, vm_keys, ARRAY_SIZE(vm_keys)},
-	{"exact", "the exact executor", EXECUTOR_EXACT, vm_keys,
-		1}, /* one vCPU, nothing shared: memory alone */
+	{"exact", "the exact executor", EXECUTOR_EXACT, vm_keys, 2}, /* one node, nothing shared */
 	{"local", "the local executor", EXECUTOR_LOCAL, local_keys, ARRAY_SIZE(local_keys)},
 };
 

@@ -352,7 +352,10 @@ static void describe_machine(struct report *r)
 		break;
 	case EXECUTOR_EXACT:
 		buf_addstr(&b, "exact executor, QEMU with -icount");
-		r->corner = xstrdup("exact: time is executed instructions");
+		r->corner =
+			xstrdup(matrix_has_several_cpus(r->m)
+					? "exact: time is executed instructions, summed over CPUs"
+					: "exact: time is executed instructions");
 		break;
 	case EXECUTOR_LOCAL:
 		buf_addf(&b, "local executor%s%s", *label ? ", kernel called " : "", label);

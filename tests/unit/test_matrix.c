@@ -192,6 +192,7 @@ static void test_every_key(void **state)
 	check_full_workloads(m);
 	assert_int_equal(m->nmachines, 4);
 	assert_int_equal(m->machines[1].cpus, 2);
+	assert_true(matrix_has_several_cpus(m));
 	assert_int_equal(m->machines[1].nodes, 2);
 	assert_int_equal(m->machines[3].memory, 512 << 20);
 	assert_string_equal(m->share, "/srv");
@@ -288,7 +289,12 @@ static void test_executors(void **state)
 	(void)state;
 	assert_int_equal(m->executor, EXECUTOR_EXACT);
 	assert_int_equal(m->machines[0].cpus, 1);
+	assert_false(matrix_has_several_cpus(m));
 	assert_int_equal(m->observers, 0);
+	matrix_free(m);
+	m = parse(ARMS PIPE "executor: {exact: {cpus: [1, 2]}}\n");
+	assert_int_equal(m->nmachines, 2);
+	assert_int_equal(m->machines[1].cpus, 2);
 	matrix_free(m);
 	m = parse(ARMS PIPE "executor: {local: {label: new}}\n");
 	assert_int_equal(m->executor, EXECUTOR_LOCAL);

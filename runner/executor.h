@@ -65,6 +65,13 @@ struct executor_ops {
 	 * 60 s", ...), with KAB_ENVIRONMENT; console.log is kept.
 	 */
 	struct executor *(*boot)(const struct boot_request *req, struct error *err);
+	/*
+	 * boot() in two halves, for machines that come up side by side: the first starts one, the
+	 * second waits for it. -1: it failed, and *@ex is freed and NULL. @launch is NULL where
+	 * machines are up one at a time.
+	 */
+	struct executor *(*launch)(const struct boot_request *req, struct error *err);
+	int (*await)(struct executor **ex, const struct boot_request *req, struct error *err);
 	/* Runs one job. 0 with @res filled in, whatever became of it; -1 only when interrupted. */
 	int (*run)(struct executor *ex, const struct job *job, struct job_result *res, struct error *err);
 	/*

@@ -366,6 +366,7 @@ json_t *matrix_to_json(const struct matrix *m)
 	json_object_set_new(o, "blocks", json_integer(m->blocks));
 	json_object_set_new(o, "samples", json_integer(m->samples));
 	json_object_set_new(o, "warmup", json_integer(m->warmup));
+	json_object_set_new(o, "together", json_boolean(m->together));
 	json_object_set_new(o, "precision", json_real(m->precision));
 	json_object_set_new(o, "budget_s", json_real(m->budget_s));
 	json_object_set_new(o, "observers", observed);

@@ -130,6 +130,7 @@ struct matrix {
 	char *local_label;
 	char *share; /* vm: folder shared instead of the host's root; NULL: the root */
 	unsigned blocks, samples, warmup;
+	bool together;	   /* vm: the arms of a block are up at once and take turns */
 	double precision;  /* share; 0: not asked for */
 	double budget_s;   /* 0: @blocks is all; else they are those before the first look */
 	unsigned observers; /* of enum observer_bit */

@@ -286,6 +286,7 @@ static const struct schema_key top_keys[] = {
 	TOP("blocks", schema_unsigned, m.blocks, false, 1, 1000),
 	TOP("samples", schema_unsigned, m.samples, false, 1, 1000),
 	TOP("warmup", schema_unsigned, m.warmup, false, 0, 100),
+	TOP("together", schema_bool, m.together, false, 0, 0),
 	TOP("precision", schema_share, m.precision, false, 0.0001, 0.5),
 	TOP("budget", schema_duration, m.budget_s, false, 1, 30 * 86400),
 	TOP("observers", schema_node, observers, false, 0, 0),

@@ -283,6 +283,17 @@ static int close_session(struct run *r, int ret, struct error *err)
 	return ret || failed ? -1 : 0;
 }
 
+/* Boots from @first on that are of one block and machine. */
+static size_t group_size(const struct plan *p, size_t first)
+{
+	const struct plan_boot *b = &p->boots[first];
+	size_t n = 1;
+
+	while (first + n < p->nboots && b[n].block == b->block && b[n].machine == b->machine)
+		n++;
+	return n;
+}
+
 int run_execute(struct run *r, struct error *err)
 {
 	int ret, more = 1;
@@ -291,8 +302,10 @@ int run_execute(struct run *r, struct error *err)
 	r->load = host_load_read();
 	for (ret = 0; more > 0 && !ret;) {
 		take_stock(r);
-		for (size_t i = 0; i < r->plan->nboots && !ret; i++)
-			ret = run_boot(r, &r->plan->boots[i], err);
+		for (size_t i = 0, n; i < r->plan->nboots && !ret; i += n) {
+			n = group_size(r->plan, i);
+			ret = run_group(r, &r->plan->boots[i], n, err);
+		}
 		more = ret ? 0 : run_adaptive_next(r, err);
 	}
 	r->times.wall = now_ns() - r->started_ns;

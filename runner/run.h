@@ -85,6 +85,11 @@ struct boot_life {
 /* 0: done or given up, all recorded; -1 as run_execute(). */
 int run_boot(struct run *r, const struct plan_boot *boot, struct error *err);
 /*
+ * The same of @n boots of one block on one machine, with all of them up at once where the executor
+ * and the matrix allow it.
+ */
+int run_group(struct run *r, const struct plan_boot *boots, size_t n, struct error *err);
+/*
  * One sample, recorded under @id; @warmup_again: it repeats a warm-up of an earlier life. 0; 1:
  * recorded, and the machine is lost; -1 as run_execute().
  */

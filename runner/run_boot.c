@@ -98,31 +98,36 @@ static int write_boot_json(
 	return ret;
 }
 
-static struct executor *start(
-	struct run *r, const struct boot_state *st, const char *dir, struct error *err)
+/* What @boot asks of the executor, in the folder @dir; strings are borrowed. */
+static struct boot_request request(
+	const struct run *r, const struct plan_boot *boot, const char *dir)
 {
 	const struct matrix *m = r->plan->matrix;
-	const struct run_arm *arm = &r->arms[st->boot->arm];
+	const struct run_arm *arm = &r->arms[boot->arm];
+
+	return (struct boot_request){
+		.arm = arm->arm,
+		.machine = &m->machines[boot->machine],
+		.kernel = arm->kernel.image,
+		.kernel_dir = arm->kernel.dir,
+		.dir = dir,
+		.share = m->share,
+		.need_root = run_needs_root(r->plan, boot),
+		.debug_kernel = arm->kernel.debug,
+		.label = r->label,
+		.count_functions = m->observers & OBSERVE_FUNCTIONS,
+	};
+}
+
+static void start(struct run *r, const struct boot_state *st, const char *dir,
+	struct executor **ex, struct error *err)
+{
+	struct boot_request req = request(r, st->boot, dir);
 	uint64_t begin = now_ns();
-	struct executor *ex;
 
 	tell_arm(r, st->boot, "booting");
-	ex = r->ops->boot(
-		&(struct boot_request){
-			.arm = arm->arm,
-			.machine = &m->machines[st->boot->machine],
-			.kernel = arm->kernel.image,
-			.kernel_dir = arm->kernel.dir,
-			.dir = dir,
-			.share = m->share,
-			.need_root = run_needs_root(r->plan, st->boot),
-			.debug_kernel = arm->kernel.debug,
-			.label = r->label,
-			.count_functions = m->observers & OBSERVE_FUNCTIONS,
-		},
-		err);
+	*ex = r->ops->boot(&req, err);
 	r->times.boot += now_ns() - begin;
-	return ex;
 }
 
 /* Tries up to RUN_BOOT_TRIES times. 0 and a machine; 1: it does not boot; -1. */
@@ -133,7 +138,7 @@ static int start_hard(struct run *r, struct boot_state *st, struct executor **ex
 
 		if (!dir)
 			return -1;
-		*ex = start(r, st, dir, err);
+		start(r, st, dir, ex, err);
 		if (*ex) {
 			r->arms[st->boot->arm].booted = true;
 			return 0;
@@ -178,38 +183,36 @@ static bool still_needed(const struct run *r, const struct plan_boot *b, size_t 
 }
 
 /*
- * Runs what is missing in the order of the plan. A later life finds caches cold, so warm-ups of
- * cells that are not done are repeated in it, under an id of their own. 0: all done; 1: machine
+ * Runs the sample at @i of the plan if it is missing. A later life finds caches cold, so warm-ups
+ * of cells that are not done are repeated in it, under an id of their own. 0: done; 1: machine
  * lost; -1.
  */
-static int run_missing(struct run *r, const struct boot_life *life, struct error *err)
+static int run_if_missing(struct run *r, const struct boot_life *life, size_t i, struct error *err)
 {
 	const struct plan_boot *b = life->boot;
-	int ret = 0;
+	const struct plan_sample *ps = &b->samples[i];
+	bool again = store_has(r->store, ps->id);
+	__free_char char *id = again ? xasprintf("%s.life%u", ps->id, life->life) : xstrdup(ps->id);
+	int ret;
 
-	for (size_t i = 0; i < b->nsamples && !ret; i++) {
-		const struct plan_sample *ps = &b->samples[i];
-		bool again = store_has(r->store, ps->id);
-		__free_char char *id =
-			again ? xasprintf("%s.life%u", ps->id, life->life) : xstrdup(ps->id);
-
-		if (again && !still_needed(r, b, i))
-			continue;
-		if (kab_interrupted)
-			return error_set(err, KAB_INTERRUPTED, "interrupted");
-		tell_arm(r, b, r->plan->cells[ps->cell].id);
-		ret = run_sample(r, life, ps, id, again, err);
-		r->done += ret >= 0 && !again;
-	}
+	if (again && !still_needed(r, b, i))
+		return 0;
+	if (kab_interrupted)
+		return error_set(err, KAB_INTERRUPTED, "interrupted");
+	tell_arm(r, b, r->plan->cells[ps->cell].id);
+	ret = run_sample(r, life, ps, id, again, err);
+	r->done += ret >= 0 && !again;
 	return ret;
 }
 
-/* One life of a machine that is up. 0: all done; 1: lost; -1. */
-static int live(struct run *r, struct boot_state *st, struct executor *ex, struct error *err)
+/* Of a machine that has come up. */
+static int life_begin(struct run *r, const struct boot_state *st, struct executor *ex,
+	struct boot_life *life, struct error *err)
 {
 	const bool debug = r->arms[st->boot->arm].kernel.debug;
 	json_t *env = r->ops->env(ex);
-	struct boot_life life = {
+
+	*life = (struct boot_life){
 		.boot = st->boot,
 		.ex = ex,
 		.env = short_env(env),
@@ -219,15 +222,28 @@ static int live(struct run *r, struct boot_state *st, struct executor *ex, struc
 		.timeout_factor =
 			(debug ? 10 : 1) * (r->plan->matrix->executor == EXECUTOR_EXACT ? 20 : 1),
 	};
-	uint64_t begin;
-	int ret = write_boot_json(r, st, env, err);
+	return write_boot_json(r, st, env, err);
+}
 
-	if (!ret)
-		ret = run_missing(r, &life, err);
-	json_decref(life.env);
-	begin = now_ns();
-	r->ops->shutdown(ex);
+static void life_end(struct run *r, struct boot_life *life)
+{
+	uint64_t begin = now_ns();
+
+	json_decref(life->env);
+	r->ops->shutdown(life->ex);
+	life->ex = NULL;
 	r->times.boot += now_ns() - begin;
+}
+
+/* One life of a machine that is up. 0: all done; 1: lost; -1. */
+static int live(struct run *r, struct boot_state *st, struct executor *ex, struct error *err)
+{
+	struct boot_life life;
+	int ret = life_begin(r, st, ex, &life, err);
+
+	for (size_t i = 0; i < st->boot->nsamples && !ret; i++)
+		ret = run_if_missing(r, &life, i, err);
+	life_end(r, &life);
 	return ret;
 }
 
@@ -290,4 +306,140 @@ int run_boot(struct run *r, const struct plan_boot *boot, struct error *err)
 		return 0;
 	st.life = next_life(r, boot);
 	return go_through_lives(r, &st, err);
+}
+
+/*
+ * Boots side by side: one of each arm, all up before the first sample and until the last, and
+ * sample by sample in turn, so that arms are compared within a second of each other instead of
+ * within a boot. One machine runs at a time; the others are idle. This is for machines without
+ * trouble: whatever is missing afterwards is run_boot()'s.
+ */
+struct member {
+	struct boot_state st;
+	struct boot_life life; /* ex NULL: not up, or no longer */
+	char *dir;
+	size_t next; /* of its samples */
+};
+
+/* Those that do not come up are tried again later, one by one. */
+static void launch_all(struct run *r, struct member *m, size_t n)
+{
+	struct error err;
+
+	for (size_t i = 0; i < n; i++) {
+		struct boot_request req = request(r, m[i].st.boot, m[i].dir);
+
+		tell_arm(r, m[i].st.boot, "booting");
+		m[i].life.ex = r->ops->launch(&req, &err);
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct boot_request req = request(r, m[i].st.boot, m[i].dir);
+
+		if (m[i].life.ex)
+			r->ops->await(&m[i].life.ex, &req, &err);
+	}
+}
+
+static int start_all(struct run *r, struct member *m, size_t n, struct error *err)
+{
+	uint64_t begin = now_ns();
+
+	for (size_t i = 0; i < n; i++) {
+		m[i].st.life = next_life(r, m[i].st.boot);
+		m[i].dir = store_boot_dir(r->store, m[i].st.boot->number, m[i].st.life, err);
+		if (!m[i].dir)
+			return -1;
+	}
+	launch_all(r, m, n);
+	r->times.boot += now_ns() - begin;
+	for (size_t i = 0; i < n; i++) {
+		struct executor *ex = m[i].life.ex;
+
+		if (!ex)
+			continue;
+		r->arms[m[i].st.boot->arm].booted = true;
+		json_object_set_new(r->ops->env(ex), "up_together", json_integer(n));
+		if (life_begin(r, &m[i].st, ex, &m[i].life, err))
+			return -1;
+	}
+	return kab_interrupted ? error_set(err, KAB_INTERRUPTED, "interrupted") : 0;
+}
+
+/* The next sample of @m, if it is one of @cell. */
+static int take_turn(struct run *r, struct member *m, size_t cell, struct error *err)
+{
+	int ret;
+
+	if (!m->life.ex || m->next == m->st.boot->nsamples ||
+		m->st.boot->samples[m->next].cell != cell)
+		return 0;
+	ret = run_if_missing(r, &m->life, m->next++, err);
+	if (ret > 0)
+		life_end(r, &m->life);
+	return ret < 0 ? -1 : 0;
+}
+
+/*
+ * Arms may lack cells, but have the others in the same order: that of the boot that has most. Every
+ * other time that a cell has its turn, the arms do in reverse.
+ */
+static int take_turns(struct run *r, struct member *m, size_t n, struct error *err)
+{
+	unsigned *rounds = xcalloc(r->plan->ncells, sizeof(*rounds));
+	const struct plan_boot *guide = m[0].st.boot;
+	int ret = 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (m[i].st.boot->nsamples > guide->nsamples)
+			guide = m[i].st.boot;
+	for (size_t i = 0; i < guide->nsamples && !ret; i++) {
+		size_t cell = guide->samples[i].cell;
+		bool reverse = rounds[cell]++ & 1;
+
+		for (size_t k = 0; k < n && !ret; k++)
+			ret = take_turn(r, &m[reverse ? n - 1 - k : k], cell, err);
+	}
+	free(rounds);
+	return ret;
+}
+
+static int run_side_by_side(
+	struct run *r, const struct plan_boot *boots, size_t n, struct error *err)
+{
+	struct member *m = xcalloc(n, sizeof(*m));
+	size_t missing = 0;
+	int ret;
+
+	for (size_t i = 0; i < n; i++)
+		if (next_missing(r, &boots[i], 0) < boots[i].nsamples)
+			m[missing++].st.boot = &boots[i];
+	ret = missing > 1 ? start_all(r, m, missing, err) : 0;
+	if (!ret && missing > 1)
+		ret = take_turns(r, m, missing, err);
+	for (size_t i = 0; i < missing; i++) {
+		if (m[i].life.ex)
+			life_end(r, &m[i].life);
+		free(m[i].dir);
+	}
+	free(m);
+	return ret;
+}
+
+/* All of them up at once leave the machine half of its memory. */
+static bool have_room(const struct run *r, const struct plan_boot *boot, size_t n)
+{
+	uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+
+	return n * r->plan->matrix->machines[boot->machine].memory <= all / 2;
+}
+
+int run_group(struct run *r, const struct plan_boot *boots, size_t n, struct error *err)
+{
+	if (r->ops->launch && r->plan->matrix->together && n > 1 && have_room(r, boots, n) &&
+		run_side_by_side(r, boots, n, err))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (run_boot(r, &boots[i], err))
+			return -1;
+	return 0;
 }

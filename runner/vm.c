@@ -7,6 +7,34 @@
 
 #define TCG_BOOTS 4
 
+static const struct vm_guest_options kvm_guest = {.accel = QEMU_KVM},
+				     tcg_guest = {.accel = QEMU_TCG};
+
+/* The boot died of QEMU's own fault: see boot_tcg(). */
+static bool is_lost_write(const struct error *err)
+{
+	return strstr(err->text, "int3: 0000");
+}
+
+static void set_tcg_retries(struct executor *ex, json_int_t retries)
+{
+	json_object_set_new(vm_guest_env(ex), "tcg_boot_retries", json_integer(retries));
+}
+
+static json_int_t tcg_retries(struct executor *ex)
+{
+	return json_integer_value(json_object_get(vm_guest_env(ex), "tcg_boot_retries"));
+}
+
+/* A kernel that boots shows that it was KVM that failed in the probe. */
+static void note_no_kvm(struct executor *ex, struct kvm_probe *kvm)
+{
+	if (!kvm->settled)
+		kvm_probe_settle(kvm);
+	kvm->settled = true;
+	json_object_set_new(vm_guest_env(ex), "kvm_lack", json_string(kvm->reason));
+}
+
 /*
  * Boots under TCG, again where the emulator and not the kernel was at fault: QEMU before 8.1 with a thread for each CPU
  * can miss a write to code that another CPU is translating. A kernel that patches a static key while
@@ -15,42 +43,70 @@
  */
 static struct executor *boot_tcg(const struct boot_request *req, struct error *err)
 {
-	const struct vm_guest_options opt = {.accel = QEMU_TCG};
-
 	for (int retries = 0;; retries++) {
-		struct executor *ex = vm_guest_boot(req, &opt, err);
+		struct executor *ex = vm_guest_boot(req, &tcg_guest, err);
 
 		if (ex)
-			json_object_set_new(
-				vm_guest_env(ex), "tcg_boot_retries", json_integer(retries));
-		if (ex || retries + 1 == TCG_BOOTS || !strstr(err->text, "int3: 0000"))
+			set_tcg_retries(ex, retries);
+		if (ex || retries + 1 == TCG_BOOTS || !is_lost_write(err))
 			return ex;
 	}
 }
 
 static struct executor *boot(const struct boot_request *req, struct error *err)
 {
-	const struct vm_guest_options opt = {.accel = QEMU_KVM};
 	struct kvm_probe kvm;
 	struct executor *ex;
 
 	if (kvm_probe(req->kernel, &kvm, err))
 		return NULL;
 	if (kvm.works)
-		return vm_guest_boot(req, &opt, err);
+		return vm_guest_boot(req, &kvm_guest, err);
 	ex = boot_tcg(req, err);
 	if (!ex)
 		return NULL;
-	/* The kernel boots, so it was KVM that failed in the probe. */
-	if (!kvm.settled)
-		kvm_probe_settle(&kvm);
-	json_object_set_new(vm_guest_env(ex), "kvm_lack", json_string(kvm.reason));
+	note_no_kvm(ex, &kvm);
 	return ex;
+}
+
+/* Of the machines that are launched: asked once, since what is not settled yet takes seconds. */
+static struct kvm_probe kvm_of_launch;
+static bool kvm_asked;
+
+/* Who boots a group again where one of it did not come up is the caller, one by one. */
+static struct executor *launch(const struct boot_request *req, struct error *err)
+{
+	if (!kvm_asked && kvm_probe(req->kernel, &kvm_of_launch, err))
+		return NULL;
+	kvm_asked = true;
+	return vm_guest_launch(req, kvm_of_launch.works ? &kvm_guest : &tcg_guest, err);
+}
+
+static int await(struct executor **ex, const struct boot_request *req, struct error *err)
+{
+	json_int_t retries = 0;
+
+	if (vm_guest_await(*ex, req, err)) {
+		*ex = NULL;
+		if (kvm_of_launch.works || !is_lost_write(err))
+			return -1;
+		*ex = boot_tcg(req, err);
+		if (!*ex)
+			return -1;
+		retries = 1 + tcg_retries(*ex);
+	}
+	if (kvm_of_launch.works)
+		return 0;
+	set_tcg_retries(*ex, retries);
+	note_no_kvm(*ex, &kvm_of_launch);
+	return 0;
 }
 
 const struct executor_ops vm_executor = {
 	.name = "vm",
 	.boot = boot,
+	.launch = launch,
+	.await = await,
 	.run = vm_guest_run,
 	.env = vm_guest_env,
 	.shutdown = vm_guest_shutdown,

@@ -29,6 +29,7 @@ struct executor {
 	char *dir, *log;
 	char *counter, *counts;	     /* NULL: functions are not counted */
 	struct functions *functions; /* NULL as well */
+	enum qemu_accel accel;
 	bool lost;
 };
 
@@ -195,7 +196,7 @@ static void rename_key(json_t *o, const char *from, const char *to)
 }
 
 /* Adds what the host knows to what the guest said of itself. */
-static void complete_env(struct executor *ex, const struct boot_request *req, enum qemu_accel accel)
+static void complete_env(struct executor *ex, const struct boot_request *req)
 {
 	json_t *env = ex->env;
 	char *report;
@@ -203,7 +204,7 @@ static void complete_env(struct executor *ex, const struct boot_request *req, en
 	rename_key(env, "uptime_ms", "boot_ms");
 	rename_key(env, "memory_bytes", "memory_seen_bytes");
 	json_object_set_new(env, "memory_bytes", json_integer(req->machine->memory));
-	json_object_set_new(env, "accelerator", json_string(qemu_accel_name(accel)));
+	json_object_set_new(env, "accelerator", json_string(qemu_accel_name(ex->accel)));
 	json_object_set_new(env, "qemu_version", json_string(qemu_version(NULL)));
 	json_object_set_new(
 		env, "qemu_to_ready_ms", json_integer((now_ns() - ex->qemu.started_ns) / 1000000));
@@ -236,12 +237,11 @@ static unsigned kernel_hz(const char *dir)
 	return line ? strtoul(line + strlen("\nCONFIG_HZ="), NULL, 10) : 0;
 }
 
-static int start(struct executor *ex, const struct boot_request *req, enum qemu_accel accel,
-	struct error *err)
+static int start(struct executor *ex, const struct boot_request *req, struct error *err)
 {
 	__free_char char *initrd = initramfs_path(err);
 	struct qemu_spec spec = {
-		.accel = accel,
+		.accel = ex->accel,
 		.cpus = req->machine->cpus,
 		.nodes = req->machine->nodes,
 		.memory = req->machine->memory,
@@ -300,14 +300,14 @@ static void free_executor(struct executor *ex)
 	free(ex);
 }
 
-struct executor *vm_guest_boot(
+struct executor *vm_guest_launch(
 	const struct boot_request *req, const struct vm_guest_options *opt, struct error *err)
 {
 	unsigned slowdown = opt->slowdown ? opt->slowdown : 1;
 	__free_char char *console = xasprintf("%s/console.log", req->dir);
 	struct executor *ex = xcalloc(1, sizeof(*ex));
-	enum link_end end;
 
+	ex->accel = opt->accel;
 	ex->dir = xstrdup(req->dir);
 	ex->log = xasprintf("%s/qemu.log", req->dir);
 	ex->link.limits = link_limits(slowdown * (req->debug_kernel ? DEBUG_SLOWDOWN : 1));
@@ -317,20 +317,38 @@ struct executor *vm_guest_boot(
 	console_open(&ex->console, console);
 	if (req->count_functions && prepare_counter(ex, req, err))
 		goto fail;
-	if (start(ex, req, opt->accel, err))
-		goto fail;
-	end = link_ready(&ex->link, &ex->env, err);
-	if (end != LINK_OK) {
-		boot_failed(ex, req->kernel, end, err);
-		goto fail;
-	}
-	complete_env(ex, req, opt->accel);
-	if (check_machine(req->machine, ex->env, err))
+	if (start(ex, req, err))
 		goto fail;
 	return ex;
 fail:
 	free_executor(ex);
 	return NULL;
+}
+
+int vm_guest_await(struct executor *ex, const struct boot_request *req, struct error *err)
+{
+	enum link_end end;
+
+	end = link_ready(&ex->link, &ex->env, err);
+	if (end != LINK_OK) {
+		boot_failed(ex, req->kernel, end, err);
+		goto fail;
+	}
+	complete_env(ex, req);
+	if (check_machine(req->machine, ex->env, err))
+		goto fail;
+	return 0;
+fail:
+	free_executor(ex);
+	return -1;
+}
+
+struct executor *vm_guest_boot(
+	const struct boot_request *req, const struct vm_guest_options *opt, struct error *err)
+{
+	struct executor *ex = vm_guest_launch(req, opt, err);
+
+	return ex && !vm_guest_await(ex, req, err) ? ex : NULL;
 }
 
 /*

@@ -18,6 +18,13 @@ struct vm_guest_options {
  */
 struct executor *vm_guest_boot(
 	const struct boot_request *req, const struct vm_guest_options *opt, struct error *err);
+/*
+ * The same in two halves, so that several guests can come up side by side: QEMU is started, and
+ * then its guest is waited for. What vm_guest_await() fails for it frees.
+ */
+struct executor *vm_guest_launch(
+	const struct boot_request *req, const struct vm_guest_options *opt, struct error *err);
+int vm_guest_await(struct executor *ex, const struct boot_request *req, struct error *err);
 int vm_guest_run(
 	struct executor *ex, const struct job *job, struct job_result *res, struct error *err);
 json_t *vm_guest_env(struct executor *ex);

@@ -291,10 +291,14 @@ static void test_executors(void **state)
 	assert_int_equal(m->machines[0].cpus, 1);
 	assert_false(matrix_has_several_cpus(m));
 	assert_int_equal(m->observers, 0);
+	assert_false(m->together);
 	matrix_free(m);
 	m = parse(ARMS PIPE "executor: {exact: {cpus: [1, 2]}}\n");
 	assert_int_equal(m->nmachines, 2);
 	assert_int_equal(m->machines[1].cpus, 2);
+	matrix_free(m);
+	m = parse(ARMS PIPE "together: true\n");
+	assert_true(m->together);
 	matrix_free(m);
 	m = parse(ARMS PIPE "executor: {local: {label: new}}\n");
 	assert_int_equal(m->executor, EXECUTOR_LOCAL);

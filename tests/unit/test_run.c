@@ -27,6 +27,9 @@ static struct script {
 	bool lose_each;		  /* or each one */
 	int interrupt_after;	  /* jobs until Ctrl-C; -1: never */
 	const char *skip_arm;	  /* arm whose jobs end with 77 */
+	const char *dies_when;	  /* arm whose machines start, but do not come up side by side */
+	bool together;		  /* several machines can be up at once */
+	int up, most_up;
 	int boots, jobs;
 	struct buf journal;
 	char seed_of[2][64]; /* by arm, of the first job in block 0 */
@@ -56,6 +59,9 @@ static struct executor *script_boot(const struct boot_request *req, struct error
 	}
 	ex = xcalloc(1, sizeof(*ex));
 	ex->arm = req->arm;
+	script.up++;
+	if (script.up > script.most_up)
+		script.most_up = script.up;
 	ex->env = json_pack("{s:s,s:s,s:i}", "accelerator", "tcg", "kernel_release", "6.1.0-test",
 		"boot_ms", script.boots);
 	return ex;
@@ -116,13 +122,34 @@ static json_t *script_env(struct executor *ex)
 
 static void script_shutdown(struct executor *ex)
 {
+	script.up--;
 	json_decref(ex->env);
 	free(ex);
+}
+
+static int script_await(struct executor **ex, const struct boot_request *req, struct error *err)
+{
+	buf_addf(&script.journal, "await %s\n", req->arm->label);
+	if (!script.dies_when || strcmp(script.dies_when, req->arm->label))
+		return 0;
+	script_shutdown(*ex);
+	*ex = NULL;
+	return error_set(err, KAB_ENVIRONMENT, "panic: too many machines");
 }
 
 static const struct executor_ops script_executor = {
 	.name = "script",
 	.boot = script_boot,
+	.run = script_run,
+	.env = script_env,
+	.shutdown = script_shutdown,
+};
+
+static const struct executor_ops side_by_side = {
+	.name = "script",
+	.boot = script_boot,
+	.launch = script_boot,
+	.await = script_await,
 	.run = script_run,
 	.env = script_env,
 	.shutdown = script_shutdown,
@@ -150,7 +177,11 @@ static int teardown(void **state)
 static int session(struct run_fixture *f, char **path, struct error *err)
 {
 	struct run_arm arms[] = {{.arm = &f->matrix->arms[0]}, {.arm = &f->matrix->arms[1]}};
-	struct run r = {.plan = f->plan, .ops = &script_executor, .arms = arms};
+	struct run r = {
+		.plan = f->plan,
+		.ops = script.together ? &side_by_side : &script_executor,
+		.arms = arms,
+	};
 	int ret;
 
 	r.store = *path ? store_open(*path, true, NULL, err)
@@ -208,6 +239,178 @@ static void test_plan_is_carried_out_in_order(void **state)
 	assert_true(store_finished(store_run(s)));
 	assert_non_null(json_object_get(json_object_get(store_run(s), "overhead"), "rest_share"));
 	store_close(s);
+}
+
+/* All samples of the plan are in the run at @path, and well but for @bad. */
+static void check_complete(const struct run_fixture *f, const char *path, size_t bad)
+{
+	struct error err = {};
+	struct store *s = store_open(path, false, NULL, &err);
+	size_t n;
+
+	for (size_t i = 0; i < f->plan->nboots; i++)
+		for (size_t j = 0; j < f->plan->boots[i].nsamples; j++)
+			assert_true(store_has(s, f->plan->boots[i].samples[j].id));
+	store_samples(s, &n);
+	assert_int_equal(count_status(s, SAMPLE_OK), n - bad);
+	assert_true(store_finished(store_run(s)));
+	store_close(s);
+}
+
+static void test_arms_of_a_block_take_turns(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct buf expected = {};
+	struct error err = {};
+
+	script.together = true;
+	f->matrix->together = true;
+	assert_int_equal(session(f, &path, &err), 0);
+	for (size_t i = 0; i < f->plan->nboots; i += 2) {
+		const struct plan_boot *b = &f->plan->boots[i];
+		unsigned rounds[3] = {};
+
+		for (size_t k = 0; k < 2; k++)
+			buf_addf(&expected, "boot %s\n", f->matrix->arms[b[k].arm].label);
+		for (size_t k = 0; k < 2; k++)
+			buf_addf(&expected, "await %s\n", f->matrix->arms[b[k].arm].label);
+		/* Who goes first in a round of a cell does not in the next one. */
+		for (size_t j = 0; j < b->nsamples; j++) {
+			unsigned first = rounds[b->samples[j].cell]++ % 2;
+
+			buf_addf(&expected, "%s\n%s\n", b[first].samples[j].id,
+				b[!first].samples[j].id);
+		}
+	}
+	assert_string_equal(script.journal.data, expected.data);
+	buf_free(&expected);
+	assert_int_equal(script.most_up, 2);
+	assert_int_equal(script.up, 0);
+	check_complete(f, path, 0);
+}
+
+static void test_one_by_one_where_the_matrix_says_so(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct error err = {};
+
+	script.together = true;
+	assert_false(f->matrix->together);
+	assert_int_equal(session(f, &path, &err), 0);
+	assert_int_equal(script.most_up, 1);
+	assert_null(strstr(script.journal.data, "await"));
+	check_complete(f, path, 0);
+}
+
+/* More memory than half of this machine's is not given out at once. */
+static void test_one_by_one_where_memory_is_short(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct error err = {};
+
+	script.together = true;
+	f->matrix->together = true;
+	f->matrix->machines[0].memory =
+		(uint64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 4 + (1 << 20);
+	assert_int_equal(session(f, &path, &err), 0);
+	assert_int_equal(script.most_up, 1);
+	check_complete(f, path, 0);
+}
+
+static void test_one_of_two_does_not_come_up(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct error err = {};
+
+	script.together = true;
+	f->matrix->together = true;
+	script.dies_when = "patched";
+	assert_int_equal(session(f, &path, &err), 0);
+	/* Each block: both started, and the one that died once more, alone. */
+	assert_int_equal(script.boots, 9);
+	assert_int_equal(script.up, 0);
+	check_complete(f, path, 0);
+}
+
+static void test_one_of_two_is_lost(void **state)
+{
+	struct run_fixture *f = *state;
+	const struct plan_boot *b = &f->plan->boots[2];
+	__free_char char *path = NULL;
+	struct error err = {};
+
+	script.together = true;
+	f->matrix->together = true;
+	script.lose_at = b->samples[4].id;
+	assert_int_equal(session(f, &path, &err), 0);
+	assert_int_equal(script.boots, f->plan->nboots + 1);
+	assert_int_equal(script.up, 0);
+	check_complete(f, path, 1);
+}
+
+static void test_interrupted_side_by_side(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct error err = {};
+
+	script.together = true;
+	f->matrix->together = true;
+	for (size_t sessions = 0;; sessions++) {
+		script.jobs = 0;
+		script.interrupt_after = 7;
+		if (!session(f, &path, &err))
+			break;
+		assert_int_equal(err.status, KAB_INTERRUPTED);
+		assert_int_equal(script.up, 0);
+		assert_true(sessions < planned(f->plan));
+	}
+	check_complete(f, path, 0);
+}
+
+/* A control has some of the cells only: each cell's turn is still all arms', one after the other.
+ */
+static void test_arms_with_fewer_cells_take_turns(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	char *only[] = {"count"};
+	struct error err = {};
+	const char *at;
+
+	script.together = true;
+	f->matrix->together = true;
+	f->matrix->arms[1].only = only;
+	f->matrix->arms[1].nonly = 1;
+	plan_free(f->plan);
+	f->plan = plan_make(f->matrix, NULL, &err);
+	assert_non_null(f->plan);
+	assert_int_equal(session(f, &path, &err), 0);
+	f->matrix->arms[1].only = NULL;
+	f->matrix->arms[1].nonly = 0;
+	check_complete(f, path, 0);
+	for (size_t i = 0; i < f->plan->nboots; i += 2) {
+		const struct plan_boot *few = &f->plan->boots[i + (f->plan->boots[i].arm == 0)];
+		const struct plan_boot *all = &f->plan->boots[i + (f->plan->boots[i].arm != 0)];
+		unsigned k = 0;
+
+		assert_int_equal(few->nsamples, 3);
+		for (size_t j = 0; j < all->nsamples; j++) {
+			__free_char char *pair = NULL, *other = NULL;
+
+			if (strcmp(f->plan->cells[all->samples[j].cell].id, "count"))
+				continue;
+			pair = xasprintf("\n%s\n%s\n", all->samples[j].id, few->samples[k].id);
+			other = xasprintf("\n%s\n%s\n", few->samples[k].id, all->samples[j].id);
+			at = strstr(script.journal.data, pair);
+			assert_true(at || strstr(script.journal.data, other));
+			k++;
+		}
+	}
 }
 
 static void test_samples_say_all_that_is_known(void **state)
@@ -514,6 +717,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_plan_is_carried_out_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_arms_of_a_block_take_turns, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_one_by_one_where_the_matrix_says_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_one_by_one_where_memory_is_short, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_of_two_does_not_come_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_of_two_is_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_interrupted_side_by_side, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_arms_with_fewer_cells_take_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_samples_say_all_that_is_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parameters_and_seed, setup, teardown),

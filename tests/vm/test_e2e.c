@@ -197,6 +197,40 @@ static void test_one_block_cannot_decide(void **state)
 	json_decref(c);
 }
 
+/* Where the arm of a sample is told, from @from on; NULL: nowhere any more. */
+static const char *next_arm(const char *from)
+{
+	const char *p = strstr(from, "\"arm\":\"");
+
+	return p ? p + strlen("\"arm\":\"") : NULL;
+}
+
+/* Arms of a block are up at once: their boots say so, and their samples alternate. */
+static void test_side_by_side(void **state)
+{
+	__free_char char *run = NULL, *samples = NULL, *boot = NULL, *text = NULL, *env = NULL;
+	struct buf out = {};
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(run_kab(&out, "run --results %s tests/vm/together.yaml", results), 0);
+	run = last_line(&out);
+	buf_free(&out);
+	samples = xasprintf("%s/samples.jsonl", run);
+	text = file_read(samples, NULL, NULL);
+	assert_non_null(text);
+	for (const char *a, *b = text; (a = next_arm(b)); n += 2) {
+		b = next_arm(a);
+		assert_non_null(b);
+		assert_int_not_equal(*a, *b);
+	}
+	assert_int_equal(n, 2 * 2 * 4);
+	boot = xasprintf("%s/boots/3/boot.json", run);
+	env = file_read(boot, NULL, NULL);
+	assert_non_null(env);
+	assert_non_null(strstr(env, "up_together"));
+}
+
 static size_t count_lines(const char *path)
 {
 	__free_char char *text = file_read(path, NULL, NULL);
@@ -367,6 +401,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_one_block_cannot_decide),
+		cmocka_unit_test(test_side_by_side),
 		cmocka_unit_test(test_resume),
 		cmocka_unit_test(test_disk_full),
 	};

@@ -371,18 +371,25 @@ static void fill_value(struct published_value *v, const struct params *words,
 	}
 }
 
+/* The arm that "arm=@side" means, or NULL if @m has none. */
+static const char *arm_of(const struct published *p, const struct matrix *m, const char *side)
+{
+	const struct arm *arm;
+
+	if (!side || !strcmp(side, "baseline"))
+		return m->baseline;
+	arm = strcmp(side, "series") ? matrix_arm(m, side) : published_arm(p, m);
+	return arm ? arm->label : NULL;
+}
+
 void published_fill(struct published *p, const struct store *run, const struct plan *plan)
 {
 	const struct matrix *m = store_matrix(run);
-	const struct arm *series = published_arm(p, m);
 
 	for (size_t i = 0; i < p->nrows; i++)
 		for (size_t k = 0; k < p->ncolumns; k++) {
 			struct params words = join(p, &p->rows[i], &p->columns[k]);
-			const char *side = params_get(&words, "arm");
-			const char *arm = !side || strcmp(side, "series") ? m->baseline
-					  : series			  ? series->label
-									  : NULL;
+			const char *arm = arm_of(p, m, params_get(&words, "arm"));
 
 			if (arm)
 				fill_value(&p->rows[i].v[k], &words, run, arm, plan);
@@ -452,6 +459,15 @@ int published_collect(const struct store *run, const struct plan *plan, struct p
 			if (add_table(m->arms[i].series[k].name, run, plan, list, err))
 				return -1;
 	return 0;
+}
+
+bool published_has_figures(const struct published *p)
+{
+	for (size_t i = 0; i < p->nrows; i++)
+		for (size_t k = 0; k < p->ncolumns; k++)
+			if (isfinite(p->rows[i].v[k].theirs))
+				return true;
+	return false;
 }
 
 void published_list_clear(struct published_list *list)

@@ -17,8 +17,10 @@
  *   column   name, selector
  *   row      name, selector, then one published value for each column ("-": none)
  *
- * A selector is a list of words: arm=baseline or arm=series (the first arm that carries the series
- * whole and overrides no parameter), metric=NAME, scale=FACTOR (from the metric's unit to the
+ * A table without one published value says what was argued; ours alone is printed then.
+ *
+ * A selector is a list of words: arm=baseline, arm=series (the first arm that carries the series
+ * whole and overrides no parameter) or arm=LABEL, metric=NAME, scale=FACTOR (from the metric's unit to the
  * table's), workload=NAME, cpus=N, nodes=N, workers=N (as counted in the samples), and any
  * parameter of the workload by its name. A field of ours is what the selectors of table, row and
  * column together pick.
@@ -87,6 +89,8 @@ void published_fill(struct published *p, const struct store *run, const struct p
 int published_collect(const struct store *run, const struct plan *plan, struct published_list *list,
 	struct error *err);
 void published_list_clear(struct published_list *list);
+/* Whether anything was published in figures. */
+bool published_has_figures(const struct published *p);
 /* The arm that "arm=series" means, or NULL. */
 const struct arm *published_arm(const struct published *p, const struct matrix *m);
 

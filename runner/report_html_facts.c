@@ -55,27 +55,29 @@ static void add_ours(struct buf *b, const struct report *r, const struct publish
 		text_decimals(hi, v->hi, t->decimals));
 }
 
-static void add_published_head(struct buf *b, const struct published *t)
+static void add_published_head(struct buf *b, const struct published *t, bool figures)
 {
 	buf_addstr(b, "<div class=\"wide\"><table><thead><tr><th></th>");
 	for (size_t i = 0; i < t->ncolumns; i++) {
 		buf_addstr(b, "<th class=\"n\">");
 		text_add_html(b, t->columns[i].name);
-		buf_addstr(b, "<br>published</th><th class=\"n\">ours</th>");
+		buf_addstr(b, figures ? "<br>published</th><th class=\"n\">ours</th>" : "</th>");
 	}
 	buf_addstr(b, "</tr></thead>\n");
 }
 
 static void add_published_table(struct buf *b, const struct report *r, const struct published *t)
 {
+	bool figures = published_has_figures(t);
 	size_t ambiguous = 0;
 
-	add_published_head(b, t);
+	add_published_head(b, t, figures);
 	for (size_t i = 0; i < t->nrows; i++) {
 		buf_addstr(b, "<tr>");
 		add_field(b, "", t->rows[i].name);
 		for (size_t k = 0; k < t->ncolumns; k++) {
-			add_theirs(b, t, t->rows[i].v[k].theirs);
+			if (figures)
+				add_theirs(b, t, t->rows[i].v[k].theirs);
 			add_ours(b, r, t, &t->rows[i].v[k]);
 			ambiguous += t->rows[i].v[k].candidates > 1;
 		}

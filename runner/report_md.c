@@ -103,6 +103,7 @@ static void add_figures(struct buf *b, const struct report *r)
 
 static void add_published(struct buf *b, const struct published *t)
 {
+	bool figures = published_has_figures(t);
 	char text[TEXT_NUMBER];
 
 	buf_addstr(b, "## ");
@@ -111,16 +112,15 @@ static void add_published(struct buf *b, const struct published *t)
 	text_add_md(b, t->source);
 	buf_addstr(b, t->machine ? " (" : "");
 	text_add_md(b, t->machine ? t->machine : "");
-	buf_addstr(
-		b, t->machine ? "); **ours** beside it.\n\n|  |" : "; **ours** beside it.\n\n|  |");
+	buf_addf(b, "%s; **ours**%s.\n\n|  |", t->machine ? ")" : "", figures ? " beside it" : "");
 	for (size_t k = 0; k < t->ncolumns; k++) {
 		buf_addstr(b, " ");
 		text_add_md(b, t->columns[k].name);
-		buf_addstr(b, " | ours |");
+		buf_addstr(b, figures ? " | ours |" : " |");
 	}
 	buf_addstr(b, "\n|---|");
 	for (size_t k = 0; k < t->ncolumns; k++)
-		buf_addstr(b, "---:|---:|");
+		buf_addstr(b, figures ? "---:|---:|" : "---:|");
 	for (size_t i = 0; i < t->nrows; i++) {
 		buf_addstr(b, "\n| ");
 		text_add_md(b, t->rows[i].name);
@@ -129,7 +129,8 @@ static void add_published(struct buf *b, const struct published *t)
 			const struct published_value *v = &t->rows[i].v[k];
 			const char *star = isfinite(v->ours) ? "**" : "";
 
-			buf_addf(b, " %s |", text_decimals(text, v->theirs, t->decimals));
+			if (figures)
+				buf_addf(b, " %s |", text_decimals(text, v->theirs, t->decimals));
 			buf_addf(b, " %s%s%s |", star, text_decimals(text, v->ours, t->decimals), star);
 		}
 	}

@@ -189,6 +189,31 @@ static void test_ambiguous_selectors(void **state)
 	close_run(&o);
 }
 
+/* Columns are any of the run's arms; of what was argued without a figure there is ours. */
+static void test_arms_by_label(void **state)
+{
+	static const char text[] = "title\tT\nsource\tS\nselect\tworkload=localcpu metric=ops_per_s\n"
+				   "column\tstock\tarm=stock\ncolumn\tpatched\tarm=patched\n"
+				   "column\tnone\tarm=nobody\nrow\tit pays\tcpus=1\t-\t-\t-\n";
+	struct published p;
+	struct opened o;
+
+	(void)state;
+	open_run(&o);
+	parse(text, &p);
+	assert_false(published_has_figures(&p));
+	published_fill(&p, o.run, o.f.plan);
+	assert_true(fabs(p.rows[0].v[0].ours / 150000 - 1) < 0.06);
+	assert_true(fabs(p.rows[0].v[1].ours / 300000 - 1) < 0.06);
+	assert_true(isnan(p.rows[0].v[2].ours)); /* the run has no such arm */
+	assert_int_equal(p.measured, 2);
+	published_clear(&p);
+	parse(table, &p);
+	assert_true(published_has_figures(&p));
+	published_clear(&p);
+	close_run(&o);
+}
+
 /* The arm that stands for the series carries all of it, and overrides nothing. */
 static void test_the_series_arm(void **state)
 {
@@ -235,6 +260,7 @@ int main(void)
 		cmocka_unit_test(test_ours),
 		cmocka_unit_test(test_breakdown),
 		cmocka_unit_test(test_ambiguous_selectors),
+		cmocka_unit_test(test_arms_by_label),
 		cmocka_unit_test(test_the_series_arm),
 		cmocka_unit_test(test_collect),
 	};

@@ -152,7 +152,7 @@ static void add_along(struct buf *b, const struct report *r)
 
 int report_html(const struct report *r, const char *dir, struct buf *b, struct error *err)
 {
-	static const char *const effects[] = {"ratio", NULL},
+	static const char *const effects[] = {"ratio", "winners", NULL},
 				 *const others[] = {"scaling", "counts", "latency", NULL},
 				 *const published[] = {"published", NULL};
 

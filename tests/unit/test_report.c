@@ -326,7 +326,7 @@ static int drop_shared(void **state)
 	return 0;
 }
 
-static const char *const drawn[] = {"ratio", "ratio-latency_p50_ns", "scaling", "latency",
+static const char *const drawn[] = {"ratio", "ratio-latency_p50_ns", "winners", "scaling", "latency",
 	"counts-tlb_shootdowns_per_op", "published-vm-local-cpu"};
 
 static void test_every_figure_is_drawn(void **state)

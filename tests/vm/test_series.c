@@ -2,7 +2,8 @@
 /*
  * The self-tests of every series, in guests: on stock each passes or skips, on "all" each passes, and so it does under
  * lockdep and KASAN, and under KCSAN, without a word from them. The kernels are the arms of kernels.yaml. With
- * KAB_TEST_FULL every mutation of every series is built too, and must make some self-test fail.
+ * KAB_TEST_FULL every mutation of every series is built too, and must make some self-test fail. KAB_TEST_ONLY=test_NAME runs
+ * one of these tests.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -77,18 +78,56 @@ static void count_tap(const char *name, const char *text, struct results *r)
 	"VM_LOCAL_CPU_REMAPS=300000", "RSEQ_VCPU_SECONDS=4", "PER_VMA_LOCK_SECONDS=1", "LAZY_MM_PROCESSES=50", \
 		"TASK_PAIR_SECONDS=5"
 
-static void run_selftest(struct executor *ex, const char *path, struct results *r)
+/* Guests of one kernel, one after the other. */
+struct guests {
+	const struct boot_request *req;
+	struct executor *now;
+	unsigned lost; /* to the emulator */
+};
+
+#define MAY_LOSE 4
+
+static void boot_guest(struct guests *g)
+{
+	struct error err;
+
+	g->now = vm_executor.boot(g->req, &err);
+	if (!g->now)
+		fail_msg("%s: %s", g->req->arm->label, err.text);
+}
+
+/*
+ * QEMU before 8.1 can lose a write to code that another CPU is translating: see boot_tcg(). Kernels that switch static
+ * keys while all their CPUs are busy die of it now and then. No bug of theirs ends in an int3 that nobody set.
+ */
+static bool lost_to_emulator(struct guests *g, const struct job_result *res)
+{
+	if (res->status != SAMPLE_OOPS || !res->reason || !strstr(res->reason, "int3: 0000"))
+		return false;
+	return g->lost++ < MAY_LOSE;
+}
+
+static void run_selftest(struct guests *g, const char *path, struct results *r)
 {
 	const char *const whole[] = { path, NULL };
 	const char *const less[] = { "/usr/bin/env", FEWER_TURNS, path, NULL };
 	const char *name = strrchr(path, '/') + 1;
-	struct job job = { .id = name, .argv = getenv("KAB_TEST_FULL") ? whole : less, .host_root = true, .timeout_s = 1500 };
+	struct job job = { .id = name, .argv = less, .host_root = true, .timeout_s = 1500 };
 	struct job_result res = {};
 	struct error err;
 	unsigned failed = r->failed;
 	uint64_t began = now_ns();
 
-	assert_int_equal(vm_executor.run(ex, &job, &res, &err), 0);
+	if (getenv("KAB_TEST_FULL"))
+		job.argv = whole;
+	assert_int_equal(vm_executor.run(g->now, &job, &res, &err), 0);
+	while (lost_to_emulator(g, &res)) {
+		print_message("# %s: again, in another guest: %s\n", name, res.reason);
+		job_result_clear(&res);
+		vm_executor.shutdown(g->now);
+		boot_guest(g);
+		assert_int_equal(vm_executor.run(g->now, &job, &res, &err), 0);
+	}
 	if (res.out)
 		count_tap(name, res.out, r);
 	if (res.status != SAMPLE_OK) {
@@ -109,7 +148,7 @@ static void run_selftest(struct executor *ex, const char *path, struct results *
 }
 
 /* Runs what kselftest's own list in @folder names, "target:program" a line. */
-static void run_selftests(struct executor *ex, const char *folder, struct results *r)
+static void run_selftests(struct guests *g, const char *folder, struct results *r)
 {
 	__free_char char *path = xasprintf("%s/kselftest-list.txt", folder);
 	__free_char char *list = file_read(path, NULL, NULL);
@@ -122,7 +161,7 @@ static void run_selftests(struct executor *ex, const char *folder, struct result
 
 		assert_non_null(colon);
 		program = xasprintf("%s/%.*s/%s", folder, (int)(colon - line), line, colon + 1);
-		run_selftest(ex, program, r);
+		run_selftest(g, program, r);
 	}
 }
 
@@ -135,9 +174,9 @@ static struct results run_arm(const struct arm *arm, const char *selftests)
 	struct machine machine = matrix->machines[0];
 	char dir[] = "/tmp/kab-test-XXXXXX";
 	struct boot_request req = { .arm = arm, .machine = &machine, .need_root = true };
+	struct guests g = { .req = &req };
 	struct results r = {};
 	struct kernel k = {};
-	struct executor *ex;
 	struct error err;
 
 	assert_non_null(mkdtemp(dir));
@@ -149,11 +188,9 @@ static struct results run_arm(const struct arm *arm, const char *selftests)
 	req.kernel_dir = k.dir;
 	req.dir = dir;
 	req.debug_kernel = k.debug;
-	ex = vm_executor.boot(&req, &err);
-	if (!ex)
-		fail_msg("%s: %s", arm->label, err.text);
-	run_selftests(ex, selftests, &r);
-	vm_executor.shutdown(ex);
+	boot_guest(&g);
+	run_selftests(&g, selftests, &r);
+	vm_executor.shutdown(g.now);
 	dir_remove(dir, NULL);
 	kernel_clear(&k);
 	print_message("# %s: %u passed, %u failed, %u skipped\n", arm->label, r.passed, r.failed, r.skipped);
@@ -274,5 +311,6 @@ int main(void)
 		cmocka_unit_test(test_mutations),
 	};
 
+	cmocka_set_test_filter(getenv("KAB_TEST_ONLY"));
 	return cmocka_run_group_tests_name("series", tests, read_kernels, free_kernels);
 }

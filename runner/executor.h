@@ -84,6 +84,11 @@ struct executor_ops {
 };
 
 extern const struct executor_ops vm_executor, exact_executor, local_executor;
+/*
+ * @text, why a guest of the vm executor under TCG ended, names QEMU's own fault and not the
+ * kernel's: a write to code that got lost, see boot_tcg().
+ */
+bool vm_lost_write(const char *text);
 const struct executor_ops *executor_find(enum executor_kind kind);
 
 #endif

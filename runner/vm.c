@@ -10,10 +10,9 @@
 static const struct vm_guest_options kvm_guest = {.accel = QEMU_KVM},
 				     tcg_guest = {.accel = QEMU_TCG};
 
-/* The boot died of QEMU's own fault: see boot_tcg(). */
-static bool is_lost_write(const struct error *err)
+bool vm_lost_write(const char *text)
 {
-	return strstr(err->text, "int3: 0000");
+	return strstr(text, "int3: 0000");
 }
 
 static void set_tcg_retries(struct executor *ex, json_int_t retries)
@@ -48,7 +47,7 @@ static struct executor *boot_tcg(const struct boot_request *req, struct error *e
 
 		if (ex)
 			set_tcg_retries(ex, retries);
-		if (ex || retries + 1 == TCG_BOOTS || !is_lost_write(err))
+		if (ex || retries + 1 == TCG_BOOTS || !vm_lost_write(err->text))
 			return ex;
 	}
 }
@@ -88,7 +87,7 @@ static int await(struct executor **ex, const struct boot_request *req, struct er
 
 	if (vm_guest_await(*ex, req, err)) {
 		*ex = NULL;
-		if (kvm_of_launch.works || !is_lost_write(err))
+		if (kvm_of_launch.works || !vm_lost_write(err->text))
 			return -1;
 		*ex = boot_tcg(req, err);
 		if (!*ex)

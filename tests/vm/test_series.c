@@ -96,13 +96,13 @@ static void boot_guest(struct guests *g)
 		fail_msg("%s: %s", g->req->arm->label, err.text);
 }
 
-/*
- * QEMU before 8.1 can lose a write to code that another CPU is translating: see boot_tcg(). Kernels that switch static
- * keys while all their CPUs are busy die of it now and then. No bug of theirs ends in an int3 that nobody set.
- */
+/* Kernels that switch static keys while all their CPUs are busy die of it now and then, under TCG alone. */
 static bool lost_to_emulator(struct guests *g, const struct job_result *res)
 {
-	if (res->status != SAMPLE_OOPS || !res->reason || !strstr(res->reason, "int3: 0000"))
+	const char *accel = json_string_value(json_object_get(vm_executor.env(g->now), "accelerator"));
+
+	if (res->status != SAMPLE_OOPS || !res->reason || !vm_lost_write(res->reason) || !accel ||
+		strcmp(accel, "tcg"))
 		return false;
 	return g->lost++ < MAY_LOSE;
 }

@@ -550,28 +550,38 @@ static void test_kvm_probe(void **state)
 }
 
 /* Instructions for 2000 round trips of a pipe, in a boot of its own. */
-static double exact_pipe(void)
+/* Runs @argv in an exact guest of @cpus CPUs, all of them up, with success. */
+static void exact_run(unsigned cpus, const char *const *argv, struct job_result *res)
 {
-	static const char *const argv[] = {"kab-workload", "run", "pipe", "--ops", "2000", NULL};
-	struct machine m = {.cpus = 1, .nodes = 1, .memory = GIB / 2};
+	struct machine m = {.cpus = cpus, .nodes = 1, .memory = GIB / 2};
 	struct boot_request req = {
 		.machine = &m, .kernel = kernel.image, .kernel_dir = kernel.dir, .dir = scratch};
 	struct job job = {.id = "x", .argv = argv, .timeout_s = 60};
 	struct error err = {0};
 	struct executor *ex = exact_executor.boot(&req, &err);
+
+	if (!ex)
+		fail_msg("%s", err.text);
+	assert_int_equal(
+		json_integer_value(json_object_get(exact_executor.env(ex), "cpus")), cpus);
+	assert_int_equal(exact_executor.run(ex, &job, res, &err), 0);
+	if (res->status != SAMPLE_OK || res->exit_status)
+		fail_msg("exit %d, %s", res->exit_status, res->err_out);
+	exact_executor.shutdown(ex);
+}
+
+static double exact_pipe(void)
+{
+	static const char *const argv[] = {"kab-workload", "run", "pipe", "--ops", "2000", NULL};
 	struct job_result res;
 	double ns;
 	json_t *o;
 
-	if (!ex)
-		fail_msg("%s", err.text);
-	assert_int_equal(exact_executor.run(ex, &job, &res, &err), 0);
-	assert_int_equal(res.status, SAMPLE_OK);
+	exact_run(1, argv, &res);
 	o = json_loads(res.out, 0, NULL);
 	ns = json_integer_value(json_object_get(o, "elapsed_ns"));
 	json_decref(o);
 	job_result_clear(&res);
-	exact_executor.shutdown(ex);
 	return ns;
 }
 
@@ -590,24 +600,11 @@ static void test_exact_with_two_cpus(void **state)
 {
 	static const char *const argv[] = {
 		"kab-workload", "run", "null", "--workers", "2", "--pin", "spread", "--ops", "2000", NULL};
-	struct machine m = {.cpus = 2, .nodes = 1, .memory = GIB / 2};
-	struct boot_request req = {
-		.machine = &m, .kernel = kernel.image, .kernel_dir = kernel.dir, .dir = scratch};
-	struct job job = {.id = "x", .argv = argv, .timeout_s = 60};
-	struct error err = {0};
-	struct executor *ex = exact_executor.boot(&req, &err);
 	struct job_result res;
 
 	(void)state;
-	if (!ex)
-		fail_msg("%s", err.text);
-	assert_int_equal(
-		json_integer_value(json_object_get(exact_executor.env(ex), "cpus")), 2);
-	assert_int_equal(exact_executor.run(ex, &job, &res, &err), 0);
-	if (res.status != SAMPLE_OK || res.exit_status)
-		fail_msg("exit %d, %s", res.exit_status, res.err_out);
+	exact_run(2, argv, &res);
 	job_result_clear(&res);
-	exact_executor.shutdown(ex);
 }
 
 static void test_exact_refuses_what_it_cannot_do(void **state)

@@ -239,7 +239,7 @@ static void add_step(struct buf *b, const struct along *a, const struct along_fi
 	buf_addstr(b, "\n");
 }
 
-static const struct row *some_row(const struct along *a, const struct along_figure *f)
+const struct row *along_row(const struct along *a, const struct along_figure *f)
 {
 	for (size_t i = 0; i < a->nsteps; i++)
 		if (f->whole[i])
@@ -269,7 +269,7 @@ void along_text(const struct along *a, struct buf *b)
 	buf_addf(b, "Patch by patch, against %s; a # is %g %%, %d are %g %% or more\n",
 		a->comparisons[0]->baseline, BAR_COLUMN * 100, BAR, BAR * BAR_COLUMN * 100);
 	for (size_t i = 0; i < a->nfigures; i++) {
-		const struct row *r = some_row(a, &a->figures[i]);
+		const struct row *r = along_row(a, &a->figures[i]);
 
 		if (!r)
 			continue;
@@ -316,7 +316,7 @@ json_t *along_to_json(const struct along *a)
 		if (along_is_guilty(a, i))
 			json_array_append_new(guilty, json_string(a->steps[i].patch));
 	for (size_t i = 0; i < a->nfigures; i++) {
-		const struct row *r = some_row(a, &a->figures[i]);
+		const struct row *r = along_row(a, &a->figures[i]);
 		json_t *steps = json_array();
 
 		for (size_t k = 0; k < a->nsteps; k++)

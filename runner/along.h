@@ -38,6 +38,8 @@ struct along {
 int along_make(const struct store *run, struct along *a, struct error *err);
 /* The step made some figure worse. */
 bool along_is_guilty(const struct along *a, size_t step);
+/* A row of @f, for what all of its steps share: cell and metric. NULL: it has none. */
+const struct row *along_row(const struct along *a, const struct along_figure *f);
 /* A table with a bar for each step; ASCII. */
 void along_text(const struct along *a, struct buf *b);
 /* {"guilty": [patch], "figures": [{cell, metric, patches: [{patch, effect, moved, verdict ...}]}]}.

@@ -137,17 +137,22 @@ static void add_command(struct buf *b, const struct report *r)
 	buf_free(&command);
 }
 
-static void add_along(struct buf *b, const struct report *r)
+static int add_along(struct buf *b, const struct report *r, const char *dir, struct error *err)
 {
+	static const char *const scripts[] = {"along", NULL};
 	struct buf text = {};
 
 	if (!r->along.nsteps)
-		return;
+		return 0;
+	buf_addstr(b, "<section><h2>Patch by patch</h2>\n");
+	if (add_figures(b, r, dir, scripts, err))
+		return -1;
 	along_text(&r->along, &text);
-	buf_addstr(b, "<section><h2>Patch by patch</h2>\n<pre>");
+	buf_addstr(b, "<pre>");
 	text_add_html_lines(b, text.data);
 	buf_addstr(b, "</pre></section>\n");
 	buf_free(&text);
+	return 0;
 }
 
 int report_html(const struct report *r, const char *dir, struct buf *b, struct error *err)
@@ -163,7 +168,8 @@ int report_html(const struct report *r, const char *dir, struct buf *b, struct e
 	buf_addf(b, "</title>\n<style>%s</style>\n</head>\n<body>\n", html_style);
 	add_head(b, r);
 	html_verdicts(b, r);
-	add_along(b, r);
+	if (add_along(b, r, dir, err))
+		return -1;
 	buf_addstr(b, "<section><h2>Effects</h2>\n");
 	if (add_figures(b, r, dir, effects, err))
 		return -1;

@@ -17,6 +17,7 @@
 void report_plots(struct report *r)
 {
 	report_plot_ratio(r);
+	report_plot_along(r);
 	report_plot_winners(r);
 	report_plot_scaling(r);
 	report_plot_latency(r);

@@ -11,6 +11,7 @@ void report_plots(struct report *r);
 /* Its parts. */
 void report_plot_ratio(
 	struct report *r); /* every primary ratio and every control; then each other metric */
+void report_plot_along(struct report *r);     /* of a series patch by patch, what moved where */
 void report_plot_winners(struct report *r);   /* of more than two arms, the best where */
 void report_plot_scaling(struct report *r);   /* rates over vCPUs, where the machines differ */
 void report_plot_latency(struct report *r);   /* percentiles, from merged histograms */

@@ -5,6 +5,7 @@
  * source tree in miniature of tests/data/kernel, in a git of its own, whose branch "topic" has
  * three commits.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -595,6 +596,25 @@ static void test_other_arms_are_no_series(void **state)
 	}
 }
 
+/* The panel of pipe: as it was, as it was, 20 % less by the second patch, and no more by the third. */
+static void check_figure(const char *data, const char *settings)
+{
+	__free_char char *copy = xstrdup(data);
+	char *save = NULL, *line = strtok_r(copy, "\n", &save);
+	double v[5];
+
+	for (int patch = 0; patch <= 3; patch++, line = strtok_r(NULL, "\n", &save)) {
+		assert_non_null(line);
+		assert_int_equal(sscanf(line, "%lf %lf %lf %lf %lf", v, v + 1, v + 2, v + 3, v + 4), 5);
+		assert_int_equal(v[0], patch);
+		assert_true(fabs(v[1] - (patch < 2 ? 1 : 0.8)) < 0.05);
+		assert_int_equal(v[4], patch == 2 ? 2 : 0);
+	}
+	assert_non_null(strstr(settings, "guilt[1] = 0\n"));
+	assert_non_null(strstr(settings, "guilt[2] = 2\n"));
+	assert_non_null(strstr(settings, "patch[2] = '2  0002-p2.patch'"));
+}
+
 static void test_reports_show_it(void **state)
 {
 	static const char *const files[] = {"report.html", "report.md"};
@@ -617,8 +637,17 @@ static void test_reports_show_it(void **state)
 		__free_char char *text = file_read(path, NULL, NULL);
 
 		if (!text || !strstr(text, "Patch by patch") ||
+			!strstr(text, "Where along the series it moved") ||
 			!strstr(text, "regression by this patch") || !strstr(text, "kab try "))
 			fail_msg("%s does not show it", files[i]);
+	}
+	{
+		__free_char char *path = xasprintf("%s/along.dat", out), *text = file_read(path, NULL, NULL);
+		__free_char char *gp = xasprintf("%s/along.gp", out), *settings = file_read(gp, NULL, NULL);
+
+		assert_non_null(text);
+		assert_non_null(settings);
+		check_figure(text, settings);
 	}
 	comparison_free(c);
 	store_close(run);

@@ -13,6 +13,7 @@
 #define ABOVE 92 /* these as in plots/winners.gp */
 #define BELOW 30
 #define COLUMN_WIDTH 150
+#define FAR_AHEAD 10 /* from where a lead is told as a multiple */
 
 /* What an arm is to the baseline: more than 1 is better, whatever the metric. */
 struct standing {
@@ -119,7 +120,7 @@ static int best_of(const struct standing *s, size_t n)
 	return -1;
 }
 
-/* How far @best is ahead of the next one, by the estimates. */
+/* What @best is as a multiple of the next one, by the estimates. */
 static double lead_of(const struct standing *s, size_t n, int best)
 {
 	double next = 0;
@@ -127,7 +128,19 @@ static double lead_of(const struct standing *s, size_t n, int best)
 	for (size_t a = 0; a < n; a++)
 		if ((int)a != best && s[a].ratio > next)
 			next = s[a].ratio;
-	return s[best].ratio / next - 1;
+	return s[best].ratio / next;
+}
+
+/* "patched +3.1 %", "patched 12 x": the arm, and how far it is ahead. */
+static char *words_of(const struct report *r, const struct standing *s, int best)
+{
+	double lead = best < 0 ? 1 : lead_of(s, r->m->narms, best);
+
+	if (best < 0)
+		return xstrdup("-");
+	if (lead >= FAR_AHEAD)
+		return xasprintf("%s %.0f x", r->m->arms[best].label, lead);
+	return xasprintf("%s +%.1f %%", r->m->arms[best].label, 100 * (lead - 1));
 }
 
 static const struct cell *cell_on(const struct report *r, const struct line *l, size_t machine)
@@ -147,10 +160,7 @@ static void add_field(
 
 	if (cell && collect(r, cell->id, l->metric.name, s)) {
 		int best = best_of(s, r->m->narms);
-		__free_char char *words =
-			best < 0 ? xstrdup("-")
-				 : xasprintf("%s +%.1f %%", r->m->arms[best].label,
-					   100 * lead_of(s, r->m->narms, best));
+		__free_char char *words = words_of(r, s, best);
 
 		plot_add_line(p, (double[]){(double)machine, (double)row, best}, 3, words);
 	}

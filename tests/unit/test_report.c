@@ -348,6 +348,23 @@ static void test_every_figure_is_drawn(void **state)
 	}
 }
 
+/* "patched +105.9 %", but "patched 40 x" and not "patched +3900.0 %". */
+static void test_far_leads_are_multiples(void **state)
+{
+	static const struct report_effects far = {.factor = 40, .shootdowns = 1};
+	const struct made *m = *state;
+	__free_char char *near_ones = fixture_read(m->out, "winners.dat"), *far_ones = NULL;
+	struct made other = {};
+
+	make_report(&other, report_matrix, &far);
+	far_ones = fixture_read(other.out, "winners.dat");
+	assert_has(near_ones, "\tpatched +1");
+	assert_lacks(near_ones, " x\n");
+	assert_has(far_ones, " x\n");
+	assert_lacks(far_ones, "\tpatched +");
+	drop_report(&other);
+}
+
 static void test_html(void **state)
 {
 	const struct made *m = *state;
@@ -758,6 +775,7 @@ int main(void)
 		cmocka_unit_test(test_spread),
 		cmocka_unit_test(test_svg_is_fit_for_pages),
 		cmocka_unit_test(test_every_figure_is_drawn),
+		cmocka_unit_test(test_far_leads_are_multiples),
 		cmocka_unit_test(test_html),
 		cmocka_unit_test(test_numbers_lead_to_captures),
 		cmocka_unit_test(test_each_series_has_its_section),

@@ -40,6 +40,8 @@ struct job_result {
 	json_t *before, *after;	   /* {path: text}; a file that is not there is absent */
 	uint64_t elapsed_ns;	   /* of the whole process, by the machine's own clock */
 	bool machine_lost;	   /* the guest is gone: this boot takes no more jobs */
+	/* It died of QEMU's own fault, see vm_lost_write(), and can be run again in another guest. */
+	bool lost_write;
 };
 void job_result_clear(struct job_result *r);
 
@@ -86,7 +88,8 @@ struct executor_ops {
 extern const struct executor_ops vm_executor, exact_executor, local_executor;
 /*
  * @text, why a guest of the vm executor under TCG ended, names QEMU's own fault and not the
- * kernel's: a write to code that got lost, see boot_tcg().
+ * kernel's: a write to code that got lost, see boot_tcg(). It has to be the first complaint of that
+ * guest.
  */
 bool vm_lost_write(const char *text);
 const struct executor_ops *executor_find(enum executor_kind kind);

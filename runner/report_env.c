@@ -13,7 +13,7 @@ static bool is_noise(const char *key)
 {
 	static const char *const noise[] = {
 		"boot_ms", "qemu_to_ready_ms",
-		"tcg_boot_retries", "hash", "kernel_version"};
+		"tcg_boot_retries", "tcg_job_retries", "hash", "kernel_version"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(noise); i++)
 		if (!strcmp(key, noise[i]))

@@ -17,6 +17,11 @@
  * it is given up. */
 #define RUN_BOOT_TRIES 3
 #define RUN_EXTRA_LIVES 2
+/*
+ * Jobs of one boot that are run again because the emulator lost a write (job_result.lost_write). What
+ * dies so more often counts as what the kernel did.
+ */
+#define RUN_LOST_WRITES 3
 
 /* One arm made ready. */
 struct run_arm {
@@ -81,17 +86,19 @@ struct boot_life {
 	json_t *env;
 	unsigned life;
 	unsigned timeout_factor;
+	bool spares_lost_writes; /* there have not been RUN_LOST_WRITES of them yet */
 };
-/* 0: done or given up, all recorded; -1 as run_execute(). */
-int run_boot(struct run *r, const struct plan_boot *boot, struct error *err);
 /*
- * The same of @n boots of one block on one machine, with all of them up at once where the executor
- * and the matrix allow it.
+ * @n boots of one block on one machine, with all of them up at once where the executor and the matrix
+ * allow it. 0: done or given up, all recorded; -1 as run_execute().
  */
 int run_group(struct run *r, const struct plan_boot *boots, size_t n, struct error *err);
+/* The machine is lost, and the sample is recorded; or it is not, and is to be run in another one. */
+#define RUN_LOST 1
+#define RUN_AGAIN 2
 /*
- * One sample, recorded under @id; @warmup_again: it repeats a warm-up of an earlier life. 0; 1:
- * recorded, and the machine is lost; -1 as run_execute().
+ * One sample, recorded under @id; @warmup_again: it repeats a warm-up of an earlier life. 0, RUN_LOST,
+ * RUN_AGAIN; -1 as run_execute().
  */
 int run_sample(struct run *r, const struct boot_life *life, const struct plan_sample *ps,
 	const char *id, bool warmup_again, struct error *err);

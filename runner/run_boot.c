@@ -3,6 +3,9 @@
  * One boot of the plan, through as many lives as it takes. A machine that is lost is started again
  * for the samples it still owes, each start a life of its own, told apart in every sample; what a
  * life has cost is bounded.
+ *
+ * A sample whose machine died of a write that the emulator lost is owed, too: it says nothing of the
+ * arm. How many there were stands in the environment of the lives that follow, as tcg_job_retries.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +20,7 @@ struct boot_state {
 	const struct plan_boot *boot;
 	unsigned life;	  /* of the next start */
 	unsigned lost;	  /* machines lost in this session */
+	unsigned lost_writes; /* to the emulator, which do not count as that */
 	char reason[512]; /* why the last one was, or did not come up */
 };
 
@@ -63,13 +67,15 @@ static unsigned next_life(const struct run *r, const struct plan_boot *b)
  * there. */
 static json_t *short_env(const json_t *env)
 {
-	static const char *const kept[] = {"accelerator", "kernel_release", "label"};
+	static const char *const kept[] = {
+		"accelerator", "kernel_release", "label", "tcg_job_retries"};
 	json_t *o = json_object(), *lasting = json_copy((json_t *)env);
 	char *text, hex[65];
 
 	json_object_del(lasting, "boot_ms");
 	json_object_del(lasting, "qemu_to_ready_ms");
 	json_object_del(lasting, "tcg_boot_retries");
+	json_object_del(lasting, "tcg_job_retries");
 	text = json_dumps(lasting, JSON_SORT_KEYS | JSON_COMPACT);
 	sha256_hex(text, strlen(text), hex);
 	hex[16] = '\0';
@@ -184,8 +190,8 @@ static bool still_needed(const struct run *r, const struct plan_boot *b, size_t 
 
 /*
  * Runs the sample at @i of the plan if it is missing. A later life finds caches cold, so warm-ups
- * of cells that are not done are repeated in it, under an id of their own. 0: done; 1: machine
- * lost; -1.
+ * of cells that are not done are repeated in it, under an id of their own. 0: done; otherwise as
+ * run_sample().
  */
 static int run_if_missing(struct run *r, const struct boot_life *life, size_t i, struct error *err)
 {
@@ -201,7 +207,7 @@ static int run_if_missing(struct run *r, const struct boot_life *life, size_t i,
 		return error_set(err, KAB_INTERRUPTED, "interrupted");
 	tell_arm(r, b, r->plan->cells[ps->cell].id);
 	ret = run_sample(r, life, ps, id, again, err);
-	r->done += ret >= 0 && !again;
+	r->done += (!ret || ret == RUN_LOST) && !again;
 	return ret;
 }
 
@@ -212,6 +218,8 @@ static int life_begin(struct run *r, const struct boot_state *st, struct executo
 	const bool debug = r->arms[st->boot->arm].kernel.debug;
 	json_t *env = r->ops->env(ex);
 
+	if (st->lost_writes)
+		json_object_set_new(env, "tcg_job_retries", json_integer(st->lost_writes));
 	*life = (struct boot_life){
 		.boot = st->boot,
 		.ex = ex,
@@ -221,6 +229,7 @@ static int life_begin(struct run *r, const struct boot_state *st, struct executo
 		 */
 		.timeout_factor =
 			(debug ? 10 : 1) * (r->plan->matrix->executor == EXECUTOR_EXACT ? 20 : 1),
+		.spares_lost_writes = st->lost_writes < RUN_LOST_WRITES,
 	};
 	return write_boot_json(r, st, env, err);
 }
@@ -235,7 +244,7 @@ static void life_end(struct run *r, struct boot_life *life)
 	r->times.boot += now_ns() - begin;
 }
 
-/* One life of a machine that is up. 0: all done; 1: lost; -1. */
+/* One life of a machine that is up. 0: all done; otherwise as run_sample(). */
 static int live(struct run *r, struct boot_state *st, struct executor *ex, struct error *err)
 {
 	struct boot_life life;
@@ -245,6 +254,12 @@ static int live(struct run *r, struct boot_state *st, struct executor *ex, struc
 		ret = run_if_missing(r, &life, i, err);
 	life_end(r, &life);
 	return ret;
+}
+
+static void note_loss(struct boot_state *st, int ret)
+{
+	st->lost += ret == RUN_LOST;
+	st->lost_writes += ret == RUN_AGAIN;
 }
 
 static int give_up(struct run *r, const struct boot_state *st, enum sample_status status,
@@ -292,20 +307,18 @@ static int go_through_lives(struct run *r, struct boot_state *st, struct error *
 		ret = live(r, st, ex, err);
 		if (ret < 0)
 			return -1;
-		st->lost += ret > 0;
+		note_loss(st, ret);
 		st->life++;
 	}
 	return 0;
 }
 
-int run_boot(struct run *r, const struct plan_boot *boot, struct error *err)
+static int run_boot(struct run *r, struct boot_state *st, struct error *err)
 {
-	struct boot_state st = {.boot = boot};
-
-	if (next_missing(r, boot, 0) == boot->nsamples)
+	if (next_missing(r, st->boot, 0) == st->boot->nsamples)
 		return 0;
-	st.life = next_life(r, boot);
-	return go_through_lives(r, &st, err);
+	st->life = next_life(r, st->boot);
+	return go_through_lives(r, st, err);
 }
 
 /*
@@ -315,7 +328,7 @@ int run_boot(struct run *r, const struct plan_boot *boot, struct error *err)
  * trouble: whatever is missing afterwards is run_boot()'s.
  */
 struct member {
-	struct boot_state st;
+	struct boot_state *st;
 	struct boot_life life; /* ex NULL: not up, or no longer */
 	char *dir;
 	size_t next; /* of its samples */
@@ -327,13 +340,13 @@ static void launch_all(struct run *r, struct member *m, size_t n)
 	struct error err;
 
 	for (size_t i = 0; i < n; i++) {
-		struct boot_request req = request(r, m[i].st.boot, m[i].dir);
+		struct boot_request req = request(r, m[i].st->boot, m[i].dir);
 
-		tell_arm(r, m[i].st.boot, "booting");
+		tell_arm(r, m[i].st->boot, "booting");
 		m[i].life.ex = r->ops->launch(&req, &err);
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct boot_request req = request(r, m[i].st.boot, m[i].dir);
+		struct boot_request req = request(r, m[i].st->boot, m[i].dir);
 
 		if (m[i].life.ex)
 			r->ops->await(&m[i].life.ex, &req, &err);
@@ -345,8 +358,8 @@ static int start_all(struct run *r, struct member *m, size_t n, struct error *er
 	uint64_t begin = now_ns();
 
 	for (size_t i = 0; i < n; i++) {
-		m[i].st.life = next_life(r, m[i].st.boot);
-		m[i].dir = store_boot_dir(r->store, m[i].st.boot->number, m[i].st.life, err);
+		m[i].st->life = next_life(r, m[i].st->boot);
+		m[i].dir = store_boot_dir(r->store, m[i].st->boot->number, m[i].st->life, err);
 		if (!m[i].dir)
 			return -1;
 	}
@@ -357,9 +370,9 @@ static int start_all(struct run *r, struct member *m, size_t n, struct error *er
 
 		if (!ex)
 			continue;
-		r->arms[m[i].st.boot->arm].booted = true;
+		r->arms[m[i].st->boot->arm].booted = true;
 		json_object_set_new(r->ops->env(ex), "up_together", json_integer(n));
-		if (life_begin(r, &m[i].st, ex, &m[i].life, err))
+		if (life_begin(r, m[i].st, ex, &m[i].life, err))
 			return -1;
 	}
 	return kab_interrupted ? error_set(err, KAB_INTERRUPTED, "interrupted") : 0;
@@ -370,12 +383,14 @@ static int take_turn(struct run *r, struct member *m, size_t cell, struct error 
 {
 	int ret;
 
-	if (!m->life.ex || m->next == m->st.boot->nsamples ||
-		m->st.boot->samples[m->next].cell != cell)
+	if (!m->life.ex || m->next == m->st->boot->nsamples ||
+		m->st->boot->samples[m->next].cell != cell)
 		return 0;
 	ret = run_if_missing(r, &m->life, m->next++, err);
-	if (ret > 0)
+	if (ret > 0) {
+		note_loss(m->st, ret);
 		life_end(r, &m->life);
+	}
 	return ret < 0 ? -1 : 0;
 }
 
@@ -386,12 +401,12 @@ static int take_turn(struct run *r, struct member *m, size_t cell, struct error 
 static int take_turns(struct run *r, struct member *m, size_t n, struct error *err)
 {
 	unsigned *rounds = xcalloc(r->plan->ncells, sizeof(*rounds));
-	const struct plan_boot *guide = m[0].st.boot;
+	const struct plan_boot *guide = m[0].st->boot;
 	int ret = 0;
 
 	for (size_t i = 1; i < n; i++)
-		if (m[i].st.boot->nsamples > guide->nsamples)
-			guide = m[i].st.boot;
+		if (m[i].st->boot->nsamples > guide->nsamples)
+			guide = m[i].st->boot;
 	for (size_t i = 0; i < guide->nsamples && !ret; i++) {
 		size_t cell = guide->samples[i].cell;
 		bool reverse = rounds[cell]++ & 1;
@@ -404,15 +419,15 @@ static int take_turns(struct run *r, struct member *m, size_t n, struct error *e
 }
 
 static int run_side_by_side(
-	struct run *r, const struct plan_boot *boots, size_t n, struct error *err)
+	struct run *r, struct boot_state *boots, size_t n, struct error *err)
 {
 	struct member *m = xcalloc(n, sizeof(*m));
 	size_t missing = 0;
 	int ret;
 
 	for (size_t i = 0; i < n; i++)
-		if (next_missing(r, &boots[i], 0) < boots[i].nsamples)
-			m[missing++].st.boot = &boots[i];
+		if (next_missing(r, boots[i].boot, 0) < boots[i].boot->nsamples)
+			m[missing++].st = &boots[i];
 	ret = missing > 1 ? start_all(r, m, missing, err) : 0;
 	if (!ret && missing > 1)
 		ret = take_turns(r, m, missing, err);
@@ -435,11 +450,15 @@ static bool have_room(const struct run *r, const struct plan_boot *boot, size_t 
 
 int run_group(struct run *r, const struct plan_boot *boots, size_t n, struct error *err)
 {
-	if (r->ops->launch && r->plan->matrix->together && n > 1 && have_room(r, boots, n) &&
-		run_side_by_side(r, boots, n, err))
-		return -1;
+	struct boot_state *st = xcalloc(n, sizeof(*st));
+	int ret = 0;
+
 	for (size_t i = 0; i < n; i++)
-		if (run_boot(r, &boots[i], err))
-			return -1;
-	return 0;
+		st[i].boot = &boots[i];
+	if (r->ops->launch && r->plan->matrix->together && n > 1 && have_room(r, boots, n))
+		ret = run_side_by_side(r, st, n, err);
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = run_boot(r, &st[i], err);
+	free(st);
+	return ret;
 }

@@ -316,6 +316,22 @@ static int run_job(struct run *r, const struct boot_life *life, const struct pla
 	return ret;
 }
 
+/* Nothing of it is kept but the console, in the folder of the life that ended. */
+static bool run_again(struct run *r, const struct boot_life *life, const struct job_result *res,
+	const struct sample *s)
+{
+	__free_char char *dir = NULL;
+
+	if (!res->lost_write || !life->spares_lost_writes)
+		return false;
+	dir = store_boot_path(r->store, life->boot->number, life->life);
+	if (r->progress)
+		progress_note(r->progress,
+			"%s, arm %s: the emulator lost a write, again in another guest: %s (see %s)",
+			s->cell, s->arm, res->reason, dir);
+	return true;
+}
+
 int run_sample(struct run *r, const struct boot_life *life, const struct plan_sample *ps,
 	const char *id, bool warmup_again, struct error *err)
 {
@@ -329,7 +345,9 @@ int run_sample(struct run *r, const struct boot_life *life, const struct plan_sa
 	s.params = params_json(&params);
 	s.env = json_incref(life->env);
 	ret = run_job(r, life, ps, id, &params, warmup_again, &res, err);
-	if (!ret) {
+	if (!ret && run_again(r, life, &res, &s)) {
+		ret = RUN_AGAIN;
+	} else if (!ret) {
 		figures_of_result(w, &res, &s);
 		functions_set_metrics(res.functions, &s);
 		observe(r, ps, &res, &s);
@@ -338,7 +356,7 @@ int run_sample(struct run *r, const struct boot_life *life, const struct plan_sa
 		/* Captures first: a line in the store vouches for all that belongs to it. */
 		ret = ret || keep_raw(r, w, &res, &s, err) || record(r, life->boot, &s, err)
 			      ? -1
-			      : res.machine_lost;
+			      : (res.machine_lost ? RUN_LOST : 0);
 	}
 	job_result_clear(&res);
 	sample_clear(&s);

@@ -12,7 +12,7 @@ static const struct vm_guest_options kvm_guest = {.accel = QEMU_KVM},
 
 bool vm_lost_write(const char *text)
 {
-	return strstr(text, "int3: 0000");
+	return strstr(text, "oops: int3: 0000");
 }
 
 static void set_tcg_retries(struct executor *ex, json_int_t retries)
@@ -101,12 +101,26 @@ static int await(struct executor **ex, const struct boot_request *req, struct er
 	return 0;
 }
 
+/* Static keys are switched in jobs, too. */
+static int run(
+	struct executor *ex, const struct job *job, struct job_result *res, struct error *err)
+{
+	const json_t *accel = json_object_get(vm_guest_env(ex), "accelerator");
+
+	if (vm_guest_run(ex, job, res, err))
+		return -1;
+	res->lost_write = res->machine_lost && res->status == SAMPLE_OOPS &&
+			  vm_lost_write(res->reason) &&
+			  !strcmp(json_string_value(accel), qemu_accel_name(QEMU_TCG));
+	return 0;
+}
+
 const struct executor_ops vm_executor = {
 	.name = "vm",
 	.boot = boot,
 	.launch = launch,
 	.await = await,
-	.run = vm_guest_run,
+	.run = run,
 	.env = vm_guest_env,
 	.shutdown = vm_guest_shutdown,
 };

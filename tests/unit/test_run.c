@@ -25,6 +25,8 @@ static struct script {
 	int boots_before_refusal; /* so many times it does all the same */
 	const char *lose_at;	  /* job whose machine is lost; NULL: none */
 	bool lose_each;		  /* or each one */
+	const char *lose_write_at; /* job whose machine dies of the emulator */
+	unsigned lose_writes;	   /* so often */
 	int interrupt_after;	  /* jobs until Ctrl-C; -1: never */
 	const char *skip_arm;	  /* arm whose jobs end with 77 */
 	const char *dies_when;	  /* arm whose machines start, but do not come up side by side */
@@ -103,6 +105,13 @@ static int script_run(
 		res->status = SAMPLE_OOPS;
 		res->reason = xstrdup("BUG: unable to handle page fault");
 		res->machine_lost = true;
+		return 0;
+	}
+	if (script.lose_write_at && !strcmp(script.lose_write_at, job->id) && script.lose_writes) {
+		script.lose_writes--;
+		res->status = SAMPLE_OOPS;
+		res->reason = xstrdup("oops: int3: 0000 [#1] PREEMPT SMP");
+		res->machine_lost = res->lost_write = true;
 		return 0;
 	}
 	if (script.skip_arm && !strcmp(script.skip_arm, ex->arm->label)) {
@@ -542,6 +551,86 @@ static void test_lost_machine_costs_its_sample_alone(void **state)
 	assert_non_null(strstr(boot, "\"life\": 1"));
 }
 
+/* Samples of the boot called @boot whose environment tells of @retries. */
+static size_t count_retries(const struct store *s, const char *boot, json_int_t retries)
+{
+	const struct sample *v;
+	size_t n, hits = 0;
+
+	v = store_samples(s, &n);
+	for (size_t i = 0; i < n; i++)
+		hits += !strcmp(v[i].boot_id, boot) &&
+			json_integer_value(json_object_get(v[i].env, "tcg_job_retries")) == retries;
+	return hits;
+}
+
+/* The sample is owed and made up for; the others stay, and those that follow tell of it. */
+static void lose_a_write(struct run_fixture *f, bool together)
+{
+	const struct plan_boot *b = &f->plan->boots[2];
+	size_t half = b->nsamples / 2 + 1;
+	__free_char char *path = NULL, *dir = NULL, *boot = NULL;
+	struct error err = {};
+	struct store *s;
+
+	script.together = f->matrix->together = together;
+	script.lose_write_at = b->samples[half].id;
+	script.lose_writes = 2;
+	assert_int_equal(session(f, &path, &err), 0);
+	assert_int_equal(script.lose_writes, 0);
+	assert_int_equal(script.boots, f->plan->nboots + 2);
+	assert_int_equal(script.up, 0);
+	check_complete(f, path, 0);
+	s = store_open(path, false, NULL, &err);
+	assert_int_equal(count_retries(s, b->id, 0), half);
+	/* A second life did no more than warm up before it died. */
+	assert_true(count_retries(s, b->id, 2) >= b->nsamples - half);
+	assert_int_equal(count_retries(s, f->plan->boots[3].id, 0), f->plan->boots[3].nsamples);
+	store_close(s);
+	dir = xasprintf("%s/boots/%u/life2", path, b->number);
+	boot = fixture_read(dir, "boot.json");
+	assert_non_null(strstr(boot, "\"tcg_job_retries\": 2"));
+}
+
+static void test_lost_write_is_made_up_for(void **state)
+{
+	lose_a_write(*state, false);
+}
+
+static void test_lost_write_side_by_side(void **state)
+{
+	lose_a_write(*state, true);
+}
+
+/* What dies so each time is not QEMU's doing alone: it is recorded in the end. */
+static void keep_losing_writes(struct run_fixture *f, bool together)
+{
+	const struct plan_boot *b = &f->plan->boots[2];
+	__free_char char *path = NULL;
+	struct error err = {};
+	struct store *s;
+
+	script.together = f->matrix->together = together;
+	script.lose_write_at = b->samples[3].id;
+	script.lose_writes = 100;
+	assert_int_equal(session(f, &path, &err), 0);
+	assert_int_equal(script.lose_writes, 100 - (1 + RUN_LOST_WRITES));
+	check_complete(f, path, 1);
+	s = store_open(path, false, NULL, &err);
+	assert_int_equal(count_status(s, SAMPLE_OOPS), 1);
+	store_close(s);
+}
+
+static void test_writes_lost_again_and_again(void **state)
+{
+	keep_losing_writes(*state, false);
+}
+
+static void test_writes_lost_again_and_again_side_by_side(void **state)
+{
+	keep_losing_writes(*state, true);
+}
+
 static void test_boot_that_is_lost_again_and_again(void **state)
 {
 	struct run_fixture *f = *state;
@@ -735,6 +824,11 @@ int main(void)
 			test_lost_machine_costs_its_sample_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_boot_that_is_lost_again_and_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lost_write_is_made_up_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lost_write_side_by_side, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_writes_lost_again_and_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_writes_lost_again_and_again_side_by_side, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_arm_that_never_boots_stops_the_run, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -33,6 +33,9 @@ static int parse(struct bisect_options *o, int argc, char **argv, int *nargs, st
 		{"matrix", 0, OPT_STRING, "MATRIX",
 			"measure what it says, with its arms replaced (default: matrix/try.yaml)",
 			&o->order.matrix},
+		{"exact", 0, OPT_FLAG, NULL,
+			"count instructions instead of time: matrix/try-exact.yaml",
+			&o->order.exact},
 		{"only", 0, OPT_STRING, "GLOB", "only cells whose name matches, as 'pipe/*'",
 			&o->order.only},
 		{"blocks", 0, OPT_COUNT, "N", "instead of the matrix's", &o->order.blocks},
@@ -57,7 +60,7 @@ static int parse(struct bisect_options *o, int argc, char **argv, int *nargs, st
 	if (!ret && *nargs > 1)
 		return error_set(
 			err, KAB_USAGE, "expected one git tree, found %d operands", *nargs);
-	return ret;
+	return ret ? ret : try_check(&o->order, err);
 }
 
 /* The first line that git prints. Caller frees; NULL: nothing, or an error. */
@@ -144,7 +147,7 @@ static int make_order(struct bisect_options *o, const char *where, struct error 
 	config = try_config(&base, o->config);
 	o->order.verb = "bisect";
 	o->order.base = try_base(&base);
-	o->order.name = xasprintf("bisect-%.12s", here);
+	o->order.name = xasprintf("bisect-%.12s%s", here, o->order.exact ? "-exact" : "");
 	o->order.folder = xasprintf("%s/tries", kab_cache());
 	try_add_arm(&o->order, GOOD, xstrdup(config));
 	add_here(o, &base, here, config);

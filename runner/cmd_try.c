@@ -32,6 +32,9 @@ static int parse(struct try_options *o, int argc, char **argv, int *nargs, struc
 		{"matrix", 0, OPT_STRING, "MATRIX",
 			"measure what it says, with its arms replaced (default: matrix/try.yaml)",
 			&o->order.matrix},
+		{"exact", 0, OPT_FLAG, NULL,
+			"count instructions instead of time: matrix/try-exact.yaml",
+			&o->order.exact},
 		{"each", 0, OPT_FLAG, NULL, "measure after every patch: which one did it?",
 			&o->each},
 		{"only", 0, OPT_STRING, "GLOB", "only cells whose name matches, as 'pipe/*'",
@@ -60,7 +63,7 @@ static int parse(struct try_options *o, int argc, char **argv, int *nargs, struc
 
 	if (!ret && *nargs != 1)
 		return error_set(err, KAB_USAGE, "expected one series, found %d operands", *nargs);
-	return ret;
+	return ret ? ret : try_check(&o->order, err);
 }
 
 /* ---- the arms ---- */
@@ -104,7 +107,8 @@ static int make_order(struct try_options *o, const struct series_import *s, stru
 	config = try_config(base, o->config);
 	o->order.verb = "try";
 	o->order.base = try_base(base);
-	o->order.name = xasprintf("try-%s%s", s->name, o->each ? "-each" : "");
+	o->order.name = xasprintf("try-%s%s%s", s->name, o->each ? "-each" : "",
+		o->order.exact ? "-exact" : "");
 	o->order.folder = xasprintf("%s/tries", kab_cache());
 	make_arms(o, s, config);
 	arm_clear(&holder);
@@ -140,6 +144,9 @@ static void print_text(const struct try_options *o, const struct store *run,
 		printf("\n%s", each.data ? each.data : "");
 		buf_free(&each);
 	}
+	if (comparison_status(c) == KAB_UNCLEAR && !o->order.exact && !o->order.matrix)
+		printf("\nnot clear by time: kab try --exact counts instructions, and tells "
+		       "smaller changes\n");
 	printf("\n%s/report/cover-letter.txt\n%s/report/report.html\n", store_path(run),
 		store_path(run));
 }
@@ -167,6 +174,8 @@ static int record_command(
 	add_words(words, "--rev", o->rev);
 	add_words(words, "--config", o->config);
 	add_words(words, "--matrix", o->order.matrix);
+	if (o->order.exact)
+		json_array_append_new(words, json_string("--exact"));
 	if (o->each)
 		json_array_append_new(words, json_string("--each"));
 	ret = store_update(run, patch, err);

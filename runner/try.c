@@ -207,8 +207,16 @@ static int settle_blocks(struct try_order *o, const struct matrix *m, struct err
 static const char *chosen_matrix(const struct try_order *o, char **own)
 {
 	if (!o->matrix)
-		*own = xasprintf("%s/matrix/try.yaml", kab_home());
+		*own = xasprintf("%s/matrix/try%s.yaml", kab_home(), o->exact ? "-exact" : "");
 	return o->matrix ? o->matrix : *own;
+}
+
+int try_check(const struct try_order *o, struct error *err)
+{
+	if (o->exact && o->matrix)
+		return error_set(err, KAB_USAGE,
+			"--exact chooses a matrix: it does not go with --matrix %s", o->matrix);
+	return 0;
 }
 
 int try_prepare(struct try_order *o, struct error *err)

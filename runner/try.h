@@ -13,7 +13,7 @@ struct try_arm {
 
 struct try_order {
 	const char *verb;
-	const char *matrix;   /* NULL: matrix/try.yaml */
+	const char *matrix;   /* NULL: matrix/try.yaml, or matrix/try-exact.yaml if @exact */
 	char *name;	      /* of the matrix that is made, and so of the run */
 	char *folder;	      /* where that is written */
 	char *path;	      /* of its file; NULL: try_prepare() has not been called */
@@ -22,7 +22,7 @@ struct try_order {
 	size_t narms;
 	const char *only, *results, *seed;
 	unsigned blocks; /* 0: the matrix's, or more if a verdict needs them */
-	bool yes, dry_run, fresh;
+	bool yes, dry_run, fresh, exact;
 	size_t comparisons; /* primary ones that the run makes, as try_prepare() found out */
 	struct cli_common common;
 };
@@ -35,6 +35,8 @@ char *try_config(const struct base *base, const char *list);
 /* "{package: linux-source-6.1}" of @b. Caller frees. */
 char *try_base(const struct base *b);
 void try_add_arm(struct try_order *o, const char *label, char *yaml);
+/* Options that exclude each other: KAB_USAGE. */
+int try_check(const struct try_order *o, struct error *err);
 /* Writes the matrix, the chosen one with base, arms and baseline replaced, and sees whether it can
  * be planned. */
 int try_prepare(struct try_order *o, struct error *err);

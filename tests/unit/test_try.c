@@ -298,6 +298,21 @@ static void test_dry_run_says_what_would_be_measured(void **state)
 		NULL);
 	expect_kab(KAB_USAGE, "try -n --base ./none.tar.gz folder", "none.tar.gz", NULL);
 	expect_kab(KAB_USAGE, "try -n", "expected one series", NULL);
+	expect_kab(KAB_USAGE, TRY "folder --exact", "--exact", "--matrix m.yaml", NULL);
+}
+
+static void test_exact_counts_instructions(void **state)
+{
+	__free_char char *home = getcwd(NULL, 0);
+
+	(void)state;
+	setenv("KAB_HOME", home, 1); /* whose matrices are chosen */
+	shell("cd git && git format-patch -q -o ../folder base");
+	expect_kab(KAB_OK, "try -n --base ./base.tar.gz --exact folder", "try-folder-exact: ",
+		"on exact", "stock-again", NULL);
+	shell("grep -q 'exact:' kab/tries/try-folder-exact.yaml");
+	expect_kab(KAB_OK, "try -n --base ./base.tar.gz folder", "on vm", NULL);
+	expect_kab(130, "bisect git --good base --exact --matrix m.yaml", "--exact", NULL);
 }
 
 /* Blocks are as many as a verdict on so many comparisons takes; those that were asked for stay. */
@@ -664,6 +679,7 @@ int main(void)
 		TEST(test_what_is_missing_is_named),
 		TEST(test_a_series_keeps_its_place),
 		TEST(test_dry_run_says_what_would_be_measured),
+		TEST(test_exact_counts_instructions),
 		TEST(test_blocks_are_enough_to_decide),
 		TEST(test_other_base_is_told_from_broken),
 		TEST(test_a_patch_that_applies_in_part_is_damaged),

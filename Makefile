@@ -60,6 +60,7 @@ RUNNER_OBJ = $(RUNNER_SRC:%.c=$(B)/%.o)
 GUEST_OBJ = $(GUEST_SRC:%.c=$(B)/guest/%.o)
 WORKLOAD_OBJ = $(WORKLOAD_SRC:%.c=$(B)/%.o)
 SUPPORT_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+VM_SUPPORT_OBJ = $(patsubst %.c,$(B)/%.o,$(filter-out tests/vm/test_%,$(wildcard tests/vm/*.c)))
 
 # A sanitized program cannot be static; the guest's own programs always are, so those stay plain.
 GUEST_CFLAGS = $(filter-out $(SAN),$(ALLCFLAGS))
@@ -105,7 +106,7 @@ $(B)/tests/test_%: $(B)/tests/unit/test_%.o $(SUPPORT_OBJ) $(RUNNER_OBJ)
 	$(Q)echo "  LINK    $@"
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ -lcmocka $(HOSTLIBS)
 
-$(B)/tests/test_%: $(B)/tests/vm/test_%.o $(SUPPORT_OBJ) $(RUNNER_OBJ)
+$(B)/tests/test_%: $(B)/tests/vm/test_%.o $(VM_SUPPORT_OBJ) $(SUPPORT_OBJ) $(RUNNER_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)echo "  LINK    $@"
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ -lcmocka $(HOSTLIBS)

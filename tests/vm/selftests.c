@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "selftests.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "executor.h"
+#include "kernel.h"
+#include "util.h"
+
+/* Counts the TAP lines of one self-test program. */
+static void count_tap(const char *name, const char *text, struct results *r)
+{
+	__free_char char *copy = xstrdup(text);
+	char *save = NULL;
+
+	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		bool ok = !strncmp(line, "ok ", 3);
+
+		if (!ok && strncmp(line, "not ok ", 7))
+			continue;
+		if (strstr(line, "# SKIP"))
+			r->skipped++;
+		else if (ok)
+			r->passed++;
+		else
+			r->failed++;
+		if (!ok || strstr(line, "# SKIP"))
+			print_message("# %s: %s\n", name, line);
+	}
+}
+
+/* All of the tests, and fewer turns of each than they take by themselves, as they do with KAB_TEST_FULL. */
+#define FEWER_TURNS                                                                                             \
+	"VM_LOCAL_CPU_REMAPS=300000", "RSEQ_VCPU_SECONDS=4", "PER_VMA_LOCK_SECONDS=1", "LAZY_MM_PROCESSES=50", \
+		"TASK_PAIR_SECONDS=5"
+
+/* Guests of one kernel, one after the other. */
+struct guests {
+	const struct boot_request *req;
+	struct executor *now; /* NULL: it did not boot */
+	unsigned lost;	      /* to the emulator */
+};
+
+#define MAY_LOSE 4
+
+static int boot_guest(struct guests *g)
+{
+	struct error err;
+
+	g->now = vm_executor.boot(g->req, &err);
+	if (!g->now)
+		print_error("%s: %s\n", g->req->arm->label, err.text);
+	return g->now ? 0 : -1;
+}
+
+/* Kernels that switch static keys while all their CPUs are busy die of it now and then, under TCG alone. */
+static int run_job(struct guests *g, const struct job *job, struct job_result *res)
+{
+	struct error err;
+
+	for (;;) {
+		if (vm_executor.run(g->now, job, res, &err)) {
+			print_error("%s: %s\n", job->id, err.text);
+			return -1;
+		}
+		if (!res->lost_write)
+			return 0;
+		print_message("# %s: the emulator lost a write, for the %u. time: %s\n", job->id, g->lost + 1,
+			res->reason);
+		job_result_clear(res);
+		vm_executor.shutdown(g->now);
+		g->now = NULL;
+		if (g->lost++ == MAY_LOSE || boot_guest(g))
+			return -1;
+	}
+}
+
+/* -1: it could not be run. 0; 1: and its guest is gone. */
+static int run_selftest(struct guests *g, const char *path, struct results *r)
+{
+	const char *const whole[] = { path, NULL };
+	const char *const less[] = { "/usr/bin/env", FEWER_TURNS, path, NULL };
+	const char *name = strrchr(path, '/') + 1;
+	struct job job = { .id = name, .argv = less, .host_root = true, .timeout_s = 1500 };
+	struct job_result res = {};
+	unsigned failed = r->failed;
+	uint64_t began = now_ns();
+	bool gone;
+
+	if (getenv("KAB_TEST_FULL"))
+		job.argv = whole;
+	if (run_job(g, &job, &res))
+		return -1;
+	if (res.out)
+		count_tap(name, res.out, r);
+	if (res.status != SAMPLE_OK) {
+		print_message("# %s: %s: %s\n", name, sample_status_name(res.status),
+			res.reason ? res.reason : "");
+		r->oops |= res.status == SAMPLE_OOPS;
+		r->not_started +=
+			res.status == SAMPLE_FAILED && !res.machine_lost && !(res.out && *res.out);
+		r->failed++;
+	} else if (res.exit_status == 4) { /* kselftest's KSFT_SKIP */
+		r->skipped++;
+	} else if (res.exit_status && r->failed == failed) {
+		print_message("# %s: exit status %d: %s\n", name, res.exit_status,
+			res.err_out ? res.err_out : "");
+		r->failed++;
+	}
+	print_message("# %s: %.1f s\n", name, (now_ns() - began) / 1e9);
+	gone = res.machine_lost;
+	job_result_clear(&res);
+	return gone;
+}
+
+/*
+ * Runs what kselftest's own list in @folder names, "target:program" a line, until the guest is gone or, if
+ * @first_failure, something failed. -1: it could not be done.
+ */
+static int run_selftests(struct guests *g, const char *folder, bool first_failure, struct results *r)
+{
+	__free_char char *path = xasprintf("%s/kselftest-list.txt", folder);
+	__free_char char *list = file_read(path, NULL, NULL);
+	char *save = NULL;
+	int ret = list ? 0 : -1;
+
+	if (!list)
+		print_error("%s cannot be read\n", path);
+	for (char *line = list ? strtok_r(list, "\n", &save) : NULL; line && !ret;
+		line = strtok_r(NULL, "\n", &save)) {
+		char *colon = strchr(line, ':');
+		__free_char char *program = NULL;
+
+		if (first_failure && r->failed)
+			break;
+		if (!colon) {
+			print_error("%s: \"%s\" has no colon\n", path, line);
+			return -1;
+		}
+		program = xasprintf("%s/%.*s/%s", folder, (int)(colon - line), line, colon + 1);
+		ret = run_selftest(g, program, r);
+	}
+	return ret < 0 ? -1 : 0;
+}
+
+int selftests_run(const struct arm *arm, const struct machine *machine, const char *selftests, bool first_failure,
+	struct results *r)
+{
+	char dir[] = "/tmp/kab-test-XXXXXX";
+	struct boot_request req = { .arm = arm, .machine = machine, .need_root = true };
+	struct guests g = { .req = &req };
+	struct kernel k = {};
+	struct error err;
+	int ret = -1;
+
+	*r = (struct results){};
+	if (kernel_build(arm, &k, NULL, NULL, &err)) {
+		print_error("%s: %s\n", arm->label, err.text);
+		return -1;
+	}
+	selftests = selftests ? selftests : k.selftests;
+	if (!selftests) {
+		print_error("%s: it has no self-tests\n", arm->label);
+	} else if (mkdtemp(dir)) {
+		req.kernel = k.image;
+		req.kernel_dir = k.dir;
+		req.dir = dir;
+		req.debug_kernel = k.debug;
+		ret = boot_guest(&g) || run_selftests(&g, selftests, first_failure, r) ? -1 : 0;
+		vm_executor.shutdown(g.now);
+		dir_remove(dir, NULL);
+		print_message("# %s: %u passed, %u failed, %u skipped\n", arm->label, r->passed, r->failed,
+			r->skipped);
+	}
+	kernel_clear(&k);
+	return ret;
+}

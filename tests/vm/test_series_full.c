@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Each series by itself, with KAB_TEST_FULL: it builds patch by patch, its self-tests pass without the other series,
+ * and every mutation of it makes some self-test fail. One that goes wrong does not keep the others from being tried:
+ * all that went wrong are named at the end.
+ *
+ * KAB_TEST_ONLY=test_NAME runs one of these tests, KAB_TEST_MUTATIONS=GLOB ("vm-local-cpu/flush*") some of the mutations.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel_parts.h"
+#include "selftests.h"
+#include "skip.h"
+#include "util.h"
+
+#define MATRIX "tests/vm/kernels.yaml"
+
+/* Fragments that the self-tests of a series need and the other series' kernels cannot have. */
+static const struct {
+	const char *series, *config;
+} needed[] = {
+	{ "lazy-mm", "lazy-debug" },
+};
+
+static struct matrix *matrix;
+
+static int read_kernels(void **state)
+{
+	struct error err;
+
+	(void)state;
+	matrix = matrix_read(MATRIX, &err);
+	if (!matrix)
+		print_error("%s\n", err.text);
+	return matrix ? 0 : -1;
+}
+
+static int free_kernels(void **state)
+{
+	(void)state;
+	matrix_free(matrix);
+	return 0;
+}
+
+static void need_full(const char *what)
+{
+	if (!getenv("KAB_TEST_FULL"))
+		skip_because("%s: make test-full", what);
+}
+
+/* An arm on the base of the others with the first @patches (0: all) of series @name alone, called @label. */
+static struct arm arm_alone(const char *name, unsigned patches, const char *label)
+{
+	const struct arm *stock = matrix_arm(matrix, "stock");
+	struct arm a;
+
+	assert_non_null(stock);
+	arm_copy(&a, stock, label);
+	for (size_t i = 0; i < a.nseries; i++)
+		free(a.series[i].name);
+	a.series = xrealloc_array(a.series, 1, sizeof(*a.series));
+	a.series[0] = (struct series_ref){ xstrdup(name), patches };
+	a.nseries = 1;
+	return a;
+}
+
+/* The whole series, and what its self-tests need. */
+static struct arm arm_to_test(const char *name, const char *label)
+{
+	struct arm a = arm_alone(name, 0, label);
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (strcmp(needed[i].series, name))
+			continue;
+		a.config = xrealloc_array(a.config, a.nconfig + 1, sizeof(*a.config));
+		a.config[a.nconfig++] = xstrdup(needed[i].config);
+	}
+	return a;
+}
+
+static unsigned patch_count(const char *name)
+{
+	struct arm a = arm_alone(name, 0, name);
+	struct recipe r;
+	struct error err;
+	unsigned n;
+
+	if (recipe_read(&a, &r, &err))
+		fail_msg("%s", err.text);
+	n = r.npatches;
+	recipe_clear(&r);
+	arm_clear(&a);
+	return n;
+}
+
+static struct strings all_series(void)
+{
+	__free_char char *root = xasprintf("%s/kernel-patch/series", kab_home());
+	struct strings names = folder_names(root, "");
+
+	assert_true(names.n > 0);
+	return names;
+}
+
+/* Fails, naming all that went wrong, and frees @bad. */
+static void tell_bad(struct strings *bad, const char *what)
+{
+	__free_char char *list = strings_join(bad);
+	size_t n = bad->n;
+
+	strings_clear(bad);
+	if (n)
+		fail_msg("%zu %s: %s", n, what, list);
+}
+
+static bool builds(const struct arm *a)
+{
+	uint64_t began = now_ns();
+	struct kernel k = {};
+	struct error err;
+
+	if (kernel_build(a, &k, NULL, NULL, &err)) {
+		print_error("%s\n", err.text);
+		return false;
+	}
+	print_message("# %s: %.1f s\n", a->label, (now_ns() - began) / 1e9);
+	kernel_clear(&k);
+	return true;
+}
+
+/* In one tree, one after another, so that each costs what it changes. */
+static void test_every_patch_builds(void **state)
+{
+	struct strings names, bad = {};
+
+	(void)state;
+	need_full("a kernel for each patch");
+	names = all_series();
+	for (size_t i = 0; i < names.n; i++) {
+		unsigned n = patch_count(names.v[i]);
+
+		for (unsigned patches = 1; patches <= n; patches++) {
+			__free_char char *label = xasprintf("%s:%u", names.v[i], patches);
+			struct arm a = arm_alone(names.v[i], patches, label);
+
+			if (!builds(&a))
+				strings_addf(&bad, "%s", label);
+			arm_clear(&a);
+		}
+	}
+	strings_clear(&names);
+	tell_bad(&bad, "patches do not build");
+}
+
+static void test_each_series_alone(void **state)
+{
+	struct strings names, bad = {};
+
+	(void)state;
+	need_full("a kernel for each series");
+	names = all_series();
+	for (size_t i = 0; i < names.n; i++) {
+		struct arm a = arm_to_test(names.v[i], names.v[i]);
+		struct results r;
+
+		if (selftests_run(&a, &matrix->machines[0], NULL, false, &r) || r.failed || r.oops || !r.passed)
+			strings_addf(&bad, "%s", names.v[i]);
+		arm_clear(&a);
+	}
+	strings_clear(&names);
+	tell_bad(&bad, "series do not pass their self-tests alone");
+}
+
+/* What is wrong with mutation @name of @series, NULL if a self-test noticed it. */
+static const char *try_mutation(const char *series, const char *name)
+{
+	struct arm a = arm_to_test(series, name);
+	struct results r;
+	const char *why = NULL;
+
+	a.mutation = xstrdup(name);
+	if (selftests_run(&a, &matrix->machines[0], NULL, true, &r))
+		why = "was not tried";
+	else if (r.not_started)
+		why = "keeps self-tests from starting";
+	else if (!r.failed)
+		why = "unnoticed";
+	arm_clear(&a);
+	return why;
+}
+
+/* Tries those mutations of @series that @glob (NULL: any) picks; their number. */
+static size_t try_mutations(const char *series, const char *glob, struct strings *bad)
+{
+	__free_char char *folder = xasprintf("%s/kernel-patch/series/%s/mutations", kab_home(), series);
+	struct strings patches = folder_names(folder, ".patch");
+	size_t seen = 0;
+
+	for (size_t i = 0; i < patches.n; i++) {
+		__free_char char *name = xasprintf(
+			"%s/%.*s", series, (int)(strlen(patches.v[i]) - strlen(".patch")), patches.v[i]);
+		const char *why;
+
+		if (glob && fnmatch(glob, name, 0))
+			continue;
+		why = try_mutation(series, name);
+		print_message("# mutation %s: %s\n", name, why ? why : "noticed");
+		if (why)
+			strings_addf(bad, "%s (%s)", name, why);
+		seen++;
+	}
+	strings_clear(&patches);
+	return seen;
+}
+
+/* Every patch in a series' mutations/ takes something out that a self-test must miss. */
+static void test_mutations(void **state)
+{
+	const char *glob = getenv("KAB_TEST_MUTATIONS");
+	struct strings names, bad = {};
+	size_t seen = 0;
+
+	(void)state;
+	need_full("a kernel for each mutation");
+	names = all_series();
+	for (size_t i = 0; i < names.n; i++)
+		seen += try_mutations(names.v[i], glob, &bad);
+	strings_clear(&names);
+	if (!seen)
+		fail_msg("there is no mutation %s", glob ? glob : "at all");
+	tell_bad(&bad, "mutations");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_patch_builds),
+		cmocka_unit_test(test_each_series_alone),
+		cmocka_unit_test(test_mutations),
+	};
+
+	cmocka_set_test_filter(getenv("KAB_TEST_ONLY"));
+	return cmocka_run_group_tests_name("series one by one", tests, read_kernels, free_kernels);
+}

@@ -498,5 +498,6 @@ int main(void)
 		cmocka_unit_test(test_this_machine),
 	};
 
+	cmocka_set_test_filter(getenv("KAB_TEST_ONLY"));
 	return cmocka_run_group_tests_name("kills", tests, NULL, NULL);
 }

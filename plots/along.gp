@@ -2,16 +2,12 @@
 # A series patch by patch: one panel for each primary figure, in it the effect against the baseline after each patch, with its
 # interval. The patch that moved it has its number and the verdict's colour. The patches' names stand above.
 #
-# index i, panel: patch (0: the baseline), effect, low, high, verdict on that patch alone as in ratio.gp (0: none)
+# index i, panel: patch (0: the baseline), effect, low, high, verdict on that patch alone (0: it moved nothing)
 
 stem = ARG1; format = ARG2
 load 'style.gp'
 
-array verdict_colour[5] = [0x222222, 0x009e73, 0xd55e00, 0xcc79a7, 0x222222]
-array verdict_point[5] = [7, 9, 11, 13, 7]
-vcolour(v) = verdict_colour[int(v) + 1]
-vpoint(v) = verdict_point[int(v) + 1]
-moved(v) = v == 1 || v == 2 || v == 3
+pcolour(v) = v == 0 ? 0x222222 : vcolour(v)
 percent(r) = 100 * (r - 1)
 
 panel_width = (width - 16) / real(columns)
@@ -20,7 +16,7 @@ top = 76 + 18 * lines
 arms = steps / 2 + 1 # what place.gp takes away after the first panel: the page's texts
 do for [k = 0 : steps - 1] {
 	set label 1010 + k patch[k + 1] at screen across(24 + (width - 32) / 2.0 * int(k / lines)), \
-		screen down(66 + 18 * (k % lines)) left tc rgb vcolour(guilt[k + 1]) front
+		screen down(66 + 18 * (k % lines)) left tc rgb pcolour(guilt[k + 1]) front
 }
 
 unset key
@@ -37,10 +33,10 @@ do for [i = 0 : panels - 1] {
 		fs solid noborder behind
 	plot 0 with lines lw 1 lc rgb soft, \
 		data index i using 1:(percent($2)) with steps lw 1.5 lc rgb soft, \
-		data index i using 1:(percent($2)):(percent($3)):(percent($4)):(vcolour($5)) \
+		data index i using 1:(percent($2)):(percent($3)):(percent($4)):(pcolour($5)) \
 			with yerrorbars pt 0 lw 1.5 lc rgb variable, \
-		data index i using 1:(percent($2)):(vpoint($5)):(vcolour($5)) with points pt variable ps dot lc rgb variable, \
-		data index i using 1:(moved($5) ? percent($2) : NaN):(sprintf('%d', $1)):(vcolour($5)) \
+		data index i using 1:(percent($2)):(vpoint($5)):(pcolour($5)) with points pt variable ps dot lc rgb variable, \
+		data index i using 1:($5 > 0 ? percent($2) : NaN):(sprintf('%d', $1)):(pcolour($5)) \
 			with labels left offset screen across(8),0 tc rgb variable
 }
 unset multiplot

@@ -10,11 +10,6 @@
 stem = ARG1; format = ARG2
 load 'style.gp'
 
-array verdict_colour[5] = [0x0072b2, 0x009e73, 0xd55e00, 0xcc79a7, 0x8a6d00]
-array verdict_point[5] = [7, 9, 11, 13, 12]
-vcolour(v) = verdict_colour[int(v) + 1]
-vpoint(v) = verdict_point[int(v) + 1]
-
 # Far effects beside small ones: the axis is linear within the threshold and logarithmic far from it.
 f(r) = r > 0 ? (wide ? asinh(log(r) / threshold) : 100 * (r - 1)) : NaN
 

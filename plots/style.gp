@@ -17,6 +17,11 @@ down(px) = 1 - px / real(height)
 ink = '#222222'; soft = '#666666'; rule = '#dddddd'; band = '#e8edf2'; paper = '#ffffff'
 array arm_colour[8] = [0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00, 0x56b4e9, 0x882255, 0x666666]
 array arm_point[8] = [7, 9, 5, 13, 11, 6, 8, 4]
+# Verdicts: 0 same, 1 improvement, 2 regression, 3 changed, 4 unclear.
+array verdict_colour[5] = [0x0072b2, 0x009e73, 0xd55e00, 0xcc79a7, 0x8a6d00]
+array verdict_point[5] = [7, 9, 11, 13, 12]
+vcolour(v) = verdict_colour[int(v) + 1]
+vpoint(v) = verdict_point[int(v) + 1]
 colour(a) = arm_colour[int(a) % 8 + 1]
 point(a) = arm_point[int(a) % 8 + 1]
 

@@ -15,19 +15,12 @@
 #define BELOW 24
 #define NAME_ROOM 470 /* pixels for a patch's name, of which two stand in a line */
 
-/* As plots/ratio.gp numbers verdicts; a patch that moved nothing for certain is none of interest. */
+/* 0: for all that is certain, the patch moved nothing. */
 static double code_of(const struct along_figure *f, size_t step)
 {
-	switch (f->measured[step] ? f->moved[step].verdict : VERDICT_SAME) {
-	case VERDICT_IMPROVEMENT:
-		return 1;
-	case VERDICT_REGRESSION:
-		return 2;
-	case VERDICT_CHANGED:
-		return 3;
-	default:
-		return 0;
-	}
+	enum verdict v = f->moved[step].verdict;
+
+	return f->measured[step] && verdict_is_change(v) ? plot_verdict_code[v] : 0;
 }
 
 static bool drawable(const struct along *a, const struct along_figure *f)

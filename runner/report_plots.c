@@ -101,7 +101,7 @@ void plot_set_arms(struct plot *p, const struct report *r)
 /* ---- effects ----------------------------------------------------------------------------------
  */
 
-static const double verdict_code[] = {
+const double plot_verdict_code[] = {
 	[VERDICT_SAME] = 0,
 	[VERDICT_IMPROVEMENT] = 1,
 	[VERDICT_REGRESSION] = 2,
@@ -179,7 +179,7 @@ static void add_estimates(struct plot *p, struct effect_rows *rows)
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct row *row = rows->v[i];
 		double v[] = {place_of(rows, i), row->e.effect, row->e.lo, row->e.hi,
-			verdict_code[row->verdict]};
+			plot_verdict_code[row->verdict]};
 		char effect[TEXT_NUMBER], interval[2 * TEXT_NUMBER + 4];
 		__free_char char *text = NULL;
 

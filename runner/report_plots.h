@@ -18,6 +18,8 @@ void report_plot_latency(struct report *r);   /* percentiles, from merged histog
 void report_plot_counts(struct report *r);    /* each count an operation that is not 0 everywhere */
 void report_plot_published(struct report *r); /* a series' published curve beside ours */
 
+/* By enum verdict: how data files number verdicts, see plots/style.gp. */
+extern const double plot_verdict_code[];
 /* Pixels that @s takes at most in the figures' font. */
 double plot_text_width(const char *s);
 /* The settings that every figure has: corner, size. */

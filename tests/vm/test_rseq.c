@@ -18,47 +18,18 @@
 
 #include "executor.h"
 #include "kernel.h"
-#include "matrix.h"
+#include "kernels.h"
 #include "minutes.h"
 #include "skip.h"
 #include "util.h"
 
-#define MATRIX "tests/vm/kernels.yaml"
 #define SERIES "rseq-vcpu-id"
 #define SOURCE "linux-source-6.12"
 #define TARBALL "/usr/src/" SOURCE ".tar.xz"
 
-static struct matrix *matrix;
-
-static int read_kernels(void **state)
-{
-	struct error err;
-
-	(void)state;
-	matrix = matrix_read(MATRIX, &err);
-	if (!matrix)
-		print_error("%s\n", err.text);
-	return matrix ? 0 : -1;
-}
-
-static int free_kernels(void **state)
-{
-	(void)state;
-	matrix_free(matrix);
-	return 0;
-}
-
 static bool full(void)
 {
 	return getenv("KAB_TEST_FULL");
-}
-
-static const struct arm *find_arm(const char *label)
-{
-	const struct arm *arm = matrix_arm(matrix, label);
-
-	assert_non_null(arm);
-	return arm;
 }
 
 static bool carries_series(const struct arm *arm)
@@ -244,7 +215,7 @@ static void test_upstream_on_all(void **state)
 {
 	(void)state;
 	if (!carries_series(find_arm("all")))
-		skip_because("arm 'all' of " MATRIX " does not carry " SERIES);
+		skip_because("arm 'all' of " KERNELS " does not carry " SERIES);
 	upstream_on("all");
 }
 
@@ -286,7 +257,7 @@ static void passes_stress(const char *label)
 	int status;
 
 	if (!carries_series(arm))
-		skip_because("arm '%s' of " MATRIX " does not carry " SERIES, label);
+		skip_because("arm '%s' of " KERNELS " does not carry " SERIES, label);
 	need_minutes(minutes_on(arm, 3), label);
 	boot(&g, arm);
 	status = stress(&g, "vm_vcpu_id", "machine", full() ? 60 : 10, &said);
@@ -341,7 +312,7 @@ static void test_stress_notices_shared_ids(void **state)
 
 	(void)state;
 	if (!carries_series(arm))
-		skip_because("arm 'all' of " MATRIX " does not carry " SERIES);
+		skip_because("arm 'all' of " KERNELS " does not carry " SERIES);
 	boot(&g, arm);
 	assert_int_equal(stress(&g, "node_id", "none", 20, &said), 1);
 	assert_non_null(strstr(said, "not unique"));
@@ -379,7 +350,7 @@ static void test_stress_notices_mutations(void **state)
 	if (!full())
 		skip_because("a kernel for each mutation: make test-full");
 	if (!carries_series(find_arm("all")))
-		skip_because("arm 'all' of " MATRIX " does not carry " SERIES);
+		skip_because("arm 'all' of " KERNELS " does not carry " SERIES);
 	for (size_t i = 0; i < ARRAY_SIZE(mutations); i++)
 		notices_mutation(mutations[i].name, mutations[i].finds);
 }

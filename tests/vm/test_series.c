@@ -12,40 +12,11 @@
 #include <stdlib.h>
 
 #include "kernel.h"
-#include "matrix.h"
+#include "kernels.h"
 #include "minutes.h"
 #include "selftests.h"
 #include "skip.h"
 
-#define MATRIX "tests/vm/kernels.yaml"
-
-static struct matrix *matrix;
-
-static int read_kernels(void **state)
-{
-	struct error err;
-
-	(void)state;
-	matrix = matrix_read(MATRIX, &err);
-	if (!matrix)
-		print_error("%s\n", err.text);
-	return matrix ? 0 : -1;
-}
-
-static int free_kernels(void **state)
-{
-	(void)state;
-	matrix_free(matrix);
-	return 0;
-}
-
-static const struct arm *find_arm(const char *label)
-{
-	const struct arm *arm = matrix_arm(matrix, label);
-
-	assert_non_null(arm);
-	return arm;
-}
 
 /* Stock has the providers but not the features: the tests of "all" skip there, and nothing fails. */
 static void test_stock(void **state)
@@ -58,7 +29,7 @@ static void test_stock(void **state)
 	if (kernel_build(find_arm("all"), &all, NULL, NULL, &err))
 		fail_msg("all: %s", err.text);
 	assert_non_null(all.selftests);
-	assert_int_equal(selftests_run(find_arm("stock"), &matrix->machines[0], all.selftests, false, &r), 0);
+	assert_int_equal(selftests_run(find_arm("stock"), &kernels->machines[0], all.selftests, false, &r), 0);
 	kernel_clear(&all);
 	assert_int_equal(r.failed, 0);
 	assert_true(r.skipped > 0);
@@ -70,7 +41,7 @@ static void passes_everything(const char *label)
 	struct results r;
 
 	need_minutes(minutes_on(arm, 9), label);
-	assert_int_equal(selftests_run(arm, &matrix->machines[0], NULL, false, &r), 0);
+	assert_int_equal(selftests_run(arm, &kernels->machines[0], NULL, false, &r), 0);
 	assert_int_equal(r.failed, 0);
 	assert_false(r.oops);
 	assert_true(r.passed > 0);

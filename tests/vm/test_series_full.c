@@ -16,11 +16,11 @@
 #include <string.h>
 
 #include "kernel_parts.h"
+#include "kernels.h"
 #include "selftests.h"
 #include "skip.h"
 #include "util.h"
 
-#define MATRIX "tests/vm/kernels.yaml"
 
 /* Fragments that the self-tests of a series need and the other series' kernels cannot have. */
 static const struct {
@@ -28,26 +28,6 @@ static const struct {
 } needed[] = {
 	{ "lazy-mm", "lazy-debug" },
 };
-
-static struct matrix *matrix;
-
-static int read_kernels(void **state)
-{
-	struct error err;
-
-	(void)state;
-	matrix = matrix_read(MATRIX, &err);
-	if (!matrix)
-		print_error("%s\n", err.text);
-	return matrix ? 0 : -1;
-}
-
-static int free_kernels(void **state)
-{
-	(void)state;
-	matrix_free(matrix);
-	return 0;
-}
 
 static void need_full(const char *what)
 {
@@ -58,11 +38,9 @@ static void need_full(const char *what)
 /* An arm on the base of the others with the first @patches (0: all) of series @name alone, called @label. */
 static struct arm arm_alone(const char *name, unsigned patches, const char *label)
 {
-	const struct arm *stock = matrix_arm(matrix, "stock");
 	struct arm a;
 
-	assert_non_null(stock);
-	arm_copy(&a, stock, label);
+	arm_copy(&a, find_arm("stock"), label);
 	for (size_t i = 0; i < a.nseries; i++)
 		free(a.series[i].name);
 	a.series = xrealloc_array(a.series, 1, sizeof(*a.series));
@@ -170,7 +148,7 @@ static void test_each_series_alone(void **state)
 		struct arm a = arm_to_test(names.v[i], names.v[i]);
 		struct results r;
 
-		if (selftests_run(&a, &matrix->machines[0], NULL, false, &r) || r.failed || r.oops || !r.passed)
+		if (selftests_run(&a, &kernels->machines[0], NULL, false, &r) || r.failed || r.oops || !r.passed)
 			strings_addf(&bad, "%s", names.v[i]);
 		arm_clear(&a);
 	}
@@ -186,7 +164,7 @@ static const char *try_mutation(const char *series, const char *name)
 	const char *why = NULL;
 
 	a.mutation = xstrdup(name);
-	if (selftests_run(&a, &matrix->machines[0], NULL, true, &r))
+	if (selftests_run(&a, &kernels->machines[0], NULL, true, &r))
 		why = "was not tried";
 	else if (r.not_started)
 		why = "keeps self-tests from starting";

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* One capture of /proc/schedstat. It may have megabytes, so that numbers are read without
- * strtoull(). */
+/*
+ * One capture of /proc/schedstat. It may have megabytes, most of them numbers of ten digits and
+ * words of a mask, so that these are read eight characters at a time.
+ */
 #include "schedstat.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +16,11 @@
 
 struct parser {
 	const char *file;
-	const char *at; /* next byte */
-	unsigned line;	/* of @at, from 1 */
+	const char *at;	 /* next byte */
+	const char *end; /* of the text: its null byte */
+	unsigned line;	 /* of @at, from 1 */
 	struct schedstat *s;
-	size_t cpus_size, domains_size; /* allocated */
+	size_t cpus_size; /* allocated */
 	struct error *err;
 };
 
@@ -38,12 +42,45 @@ static bool is_digit(char c)
 	return (unsigned char)(c - '0') < 10;
 }
 
+#define EACH_BYTE(b) (0x0101010101010101 * (uint64_t)(b))
+
+/* The top bit of each byte of @w, all of them below 0x80, that is within [@low, @high]. */
+static inline uint64_t within(uint64_t w, unsigned low, unsigned high)
+{
+	return (w + EACH_BYTE(0x80 - low)) & ~(w + EACH_BYTE(0x7f - high)) & EACH_BYTE(0x80);
+}
+
+/* The next eight characters, the first one lowest; 0 where there are fewer or one is not ASCII. */
+static inline uint64_t next_eight(const struct parser *p, const char *c)
+{
+	uint64_t w;
+
+	if (p->end - c < 8)
+		return 0;
+	memcpy(&w, c, sizeof(w));
+	return w & EACH_BYTE(0x80) ? 0 : le64toh(w);
+}
+
+/* What eight digits are worth: of each two neighbours the first counts 10, then 100, then 10000
+ * times. */
+static inline uint64_t eight_digits(uint64_t w)
+{
+	w -= EACH_BYTE('0');
+	w = (w * 10 + (w >> 8)) & 0x00ff00ff00ff00ff;
+	w = (w * 100 + (w >> 16)) & 0x0000ffff0000ffff;
+	return (w * 10000 + (w >> 32)) & 0xffffffff;
+}
+
 /* Takes decimal digits; false when there are none or they exceed @max. */
 static inline bool take_number(struct parser *p, uint64_t max, uint64_t *out)
 {
 	const char *c = p->at;
-	uint64_t v = 0;
+	uint64_t v = 0, w = next_eight(p, c);
 
+	if (within(w, '0', '9') == EACH_BYTE(0x80)) {
+		v = eight_digits(w);
+		c += 8;
+	}
 	for (; is_digit(*c); c++)
 		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *c - '0', &v))
 			return false;
@@ -182,14 +219,19 @@ static bool is_hex(char c)
 /* "00ff,ffffffff": words of up to 8 hexadecimal digits. */
 static bool take_mask(struct parser *p)
 {
-	unsigned digits = 0;
+	for (;;) {
+		uint64_t w = next_eight(p, p->at);
+		unsigned digits = 0;
 
-	for (; is_hex(*p->at) || (*p->at == ',' && digits); p->at++) {
-		digits = *p->at == ',' ? 0 : digits + 1;
-		if (digits > 8)
-			return false;
+		if ((within(w, '0', '9') | within(w, 'a', 'f')) == EACH_BYTE(0x80))
+			digits = 8;
+		while (digits < 8 && is_hex(p->at[digits]))
+			digits++;
+		p->at += digits;
+		if (!digits || *p->at != ',')
+			return digits && *p->at == ' ';
+		p->at++;
 	}
-	return digits && *p->at == ' ';
 }
 
 /* What is between "domainN " and the first counter. */
@@ -213,13 +255,17 @@ static int take_label(struct parser *p, struct schedstat_domain *d)
 	return 0;
 }
 
+/* The first one makes room for as many as there are lines to come: growing would copy megabytes. */
 static struct schedstat_domain *new_domain(struct parser *p)
 {
 	struct schedstat *s = p->s;
 
-	if (s->ndomains == p->domains_size) {
-		p->domains_size = p->domains_size ? 2 * p->domains_size : 256;
-		s->domains = xrealloc_array(s->domains, p->domains_size, sizeof(*s->domains));
+	if (!s->domains) {
+		size_t lines = 1;
+
+		for (const char *c = p->at; (c = strchr(c, '\n')); c++)
+			lines++;
+		s->domains = xrealloc_array(NULL, lines, sizeof(*s->domains));
 	}
 	s->cpus[s->ncpus - 1].ndomains++;
 	return &s->domains[s->ndomains++];
@@ -277,7 +323,12 @@ static int read_lines(struct parser *p)
 
 int schedstat_parse(const char *file, const char *text, struct schedstat *s, struct error *err)
 {
-	struct parser p = {.file = file, .at = text, .line = 1, .s = s, .err = err};
+	struct parser p = {.file = file,
+		.at = text,
+		.end = text + strlen(text),
+		.line = 1,
+		.s = s,
+		.err = err};
 
 	*s = (struct schedstat){0};
 	if (!read_lines(&p))

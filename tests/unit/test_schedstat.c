@@ -203,9 +203,8 @@ static void test_captures_out_of_order(void **state)
 	assert_int_equal(err.status, KAB_USAGE);
 	assert_non_null(strstr(err.text, "sched_count went back from 2753 to 2752"));
 	drop(&p);
-	assert_int_equal(
-		subtract(&p, xstrdup("version 15\ntimestamp 4294892296\n" CPU0),
-			xstrdup("version 15\ntimestamp 4294892295\n" CPU0), &err),
+	assert_int_equal(subtract(&p, xstrdup("version 15\ntimestamp 4294892296\n" CPU0),
+				 xstrdup("version 15\ntimestamp 4294892295\n" CPU0), &err),
 		-1);
 	assert_non_null(strstr(err.text, "timestamp went back from 4294892296 to 4294892295"));
 	drop(&p);
@@ -301,7 +300,8 @@ static void test_domains_built_anew(void **state)
 /* 100 events in the eight categories; the sub-counts of allocations are in no denominator. */
 static void test_vcpu_shares(void **state)
 {
-	static const double expected[] = {0.40, 0.25, 0.20, 0.05, 0.04, 0.03, 0.02, 0.01, 5, 6, 7, 8};
+	static const double expected[] = {
+		0.40, 0.25, 0.20, 0.05, 0.04, 0.03, 0.02, 0.01, 5, 6, 7, 8};
 	struct schedstat_share shares[SCHEDSTAT_VCPU_SHARES];
 	struct error err;
 	struct pair p;
@@ -356,6 +356,11 @@ static const struct {
 	{HEAD "cpu0 0 0 1 1 1 1 18446744073709551616 1 1\n", "f:3: column 7: expected a number"},
 	{HEAD "cpu0 0 0 1 -1 1 1 1 1 1\n",
 		"f:3: column 4: expected a number up to 4294967295, found '-1'"},
+	{HEAD "cpu0 0 0 1 1 1 1 1234567: 1 1\n",
+		"f:3: column 8: expected a blank before it, found ': 1 1"},
+	{HEAD "cpu0 0 0 1 1 1 1 1234/678 1 1\n",
+		"f:3: column 8: expected a blank before it, found '/678"},
+	{HEAD "cpu0 0 0 1 1 1 1 1234567\xb8 1 1\n", "f:3: column 8: expected a blank before it"},
 	{HEAD "cpu0 0 0 1 1x 1 1 1 1 1\n", "f:3: column 5: expected a blank before it"},
 	{HEAD "cpu0 0 0 1 1 1 1 1 1 1", "f:3: the capture ends inside a line"},
 	{HEAD CPU0 "domain1 f" D36 "\n", "f:4: domain1 of cpu0; expected domain0"},
@@ -364,6 +369,10 @@ static const struct {
 		"f:4: expected a CPU mask in hexadecimal words, found 'xyz'"},
 	{HEAD CPU0 "domain0 ,f" D36 "\n", "f:4: expected a CPU mask"},
 	{HEAD CPU0 "domain0 123456789" D36 "\n", "f:4: expected a CPU mask"},
+	{HEAD CPU0 "domain0 1234567g" D36 "\n", "f:4: expected a CPU mask"},
+	{HEAD CPU0 "domain0 12345678,`bcdefab" D36 "\n", "f:4: expected a CPU mask"},
+	{HEAD CPU0 "domain0 12345678,0000000F" D36 "\n", "f:4: expected a CPU mask"},
+	{HEAD CPU0 "domain0 12345678,12345678," D36 "\n", "f:4: expected a CPU mask"},
 	{HEAD CPU0 "domain0 f" D36 " 37\n",
 		"f:4: domain0 has 37 counters; expected 36 in version 15"},
 	{HEAD CPU0 "domain0 f 1 2 3\n", "f:4: domain0 has 3 counters; expected 36"},
@@ -380,6 +389,45 @@ static const struct {
 	{HEAD CPU0 "\n", "f:4: expected a cpu or domain line"},
 	{HEAD CPU0 "eof\n", "f:4: expected a cpu or domain line, found 'eof'"},
 };
+
+/* All lengths, the first digit behind a blank and the last one up to the text's end. */
+static void test_numbers_of_every_length(void **state)
+{
+	static const char digits[] = "12345678901234567890";
+
+	(void)state;
+	for (int len = 1; len <= 20; len++) {
+		__free_char char *text =
+			xasprintf(HEAD "cpu0 0 0 1 1 1 1 %.*s 9 %.*s\n", len, digits, len, digits);
+		uint64_t expected = strtoull(strndupa(digits, len), NULL, 10);
+		struct schedstat s;
+
+		assert_int_equal(schedstat_parse("f", text, &s, NULL), 0);
+		assert_int_equal(s.cpus[0].value[6], expected);
+		assert_int_equal(s.cpus[0].value[7], 9);
+		assert_int_equal(s.cpus[0].value[8], expected);
+		schedstat_clear(&s);
+	}
+}
+
+/* Masks whose words have 1 to 8 digits, and any number of words. */
+static void test_masks_of_every_length(void **state)
+{
+	(void)state;
+	for (unsigned words = 1; words < 40; words++) {
+		struct buf b = {};
+		struct schedstat s;
+
+		buf_addf(&b, HEAD CPU0 "domain0 ");
+		for (unsigned i = 0; i < words; i++)
+			buf_addf(&b, "%s%0*x", i ? "," : "", i % 8 + 1, i);
+		buf_addf(&b, D36 "\n");
+		assert_int_equal(schedstat_parse("f", b.data, &s, NULL), 0);
+		assert_int_equal(s.domains[0].value[35], strtoul(strrchr(D36, ' '), NULL, 10));
+		schedstat_clear(&s);
+		buf_free(&b);
+	}
+}
 
 static void test_malformed(void **state)
 {
@@ -475,6 +523,8 @@ int main(void)
 		cmocka_unit_test(test_two_formats),
 		cmocka_unit_test(test_domains_built_anew),
 		cmocka_unit_test(test_vcpu_shares),
+		cmocka_unit_test(test_numbers_of_every_length),
+		cmocka_unit_test(test_masks_of_every_length),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_cut_short),
 		cmocka_unit_test(test_verb),

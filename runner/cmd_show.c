@@ -333,42 +333,19 @@ static int show(
 
 #define FUNCTIONS_SHOWN 30
 
-/* Passes under perf record. */
-static int show_profile(const struct store *s, const char *cell, enum pass pass,
-	const struct cli_common *common, struct error *err)
+/* Prints @table, of functions by arm, and drops it; NULL: it could not be made. */
+static int show_table(json_t *table, char *(*text)(const json_t *table, size_t most),
+	const struct cli_common *common)
 {
-	json_t *table = profile_table(s, cell, pass, err);
-
 	if (!table)
 		return -1;
 	if (common->json) {
 		json_dumpf(table, stdout, JSON_INDENT(1));
 		putchar('\n');
 	} else {
-		__free_char char *text = profile_text(table, common->verbose ? 0 : FUNCTIONS_SHOWN);
+		__free_char char *shown = text(table, common->verbose ? 0 : FUNCTIONS_SHOWN);
 
-		fputs(text, stdout);
-	}
-	json_decref(table);
-	return 0;
-}
-
-/* Instructions by function, where the exact executor counted them. */
-static int show_functions(const struct store *s, const char *cell, const struct cli_common *common,
-	struct error *err)
-{
-	json_t *table = functions_table(s, cell, err);
-
-	if (!table)
-		return -1;
-	if (common->json) {
-		json_dumpf(table, stdout, JSON_INDENT(1));
-		putchar('\n');
-	} else {
-		__free_char char *text =
-			functions_text(table, common->verbose ? 0 : FUNCTIONS_SHOWN);
-
-		fputs(text, stdout);
+		fputs(shown, stdout);
 	}
 	json_decref(table);
 	return 0;
@@ -420,9 +397,11 @@ int cmd_show(int argc, char **argv)
 	if (!s)
 		return cli_fail("show", &err);
 	if (functions)
-		ret = show_functions(s, argv[1], &common, &err);
+		ret = show_table(functions_table(s, argv[1], &err), functions_text, &common);
 	else if (symbols || events)
-		ret = show_profile(s, argv[1], symbols ? PASS_RECORD : PASS_TRACE, &common, &err);
+		ret = show_table(
+			profile_table(s, argv[1], symbols ? PASS_RECORD : PASS_TRACE, &err),
+			profile_text, &common);
 	else
 		ret = show(s, nargs == 2 ? argv[1] : NULL, sample, common.json, &err);
 	store_close(s);

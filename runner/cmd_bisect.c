@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "compare.h"
 #include "kernel.h"
+#include "options.h"
 #include "series_import.h"
 #include "try.h"
 
@@ -20,7 +21,7 @@ enum bisect_exit { BISECT_GOOD = 0, BISECT_BAD = 1, BISECT_SKIP = 125, BISECT_ST
 #define HERE "here"
 
 struct bisect_options {
-	const char *good, *config;
+	const char *good;
 	struct try_order order;
 };
 
@@ -29,19 +30,13 @@ static int parse(struct bisect_options *o, int argc, char **argv, int *nargs, st
 	const struct option_spec options[] = {
 		{"good", 0, OPT_STRING, "REV",
 			"compare with this revision (default: git bisect's good one)", &o->good},
-		{"config", 0, OPT_STRING, "LIST", "config fragments of both kernels", &o->config},
-		{"matrix", 0, OPT_STRING, "MATRIX",
-			"measure what it says, with its arms replaced (default: matrix/try.yaml)",
-			&o->order.matrix},
-		{"exact", 0, OPT_FLAG, NULL,
-			"count instructions instead of time: matrix/try-exact.yaml",
-			&o->order.exact},
-		{"only", 0, OPT_STRING, "GLOB", "only cells whose name matches, as 'pipe/*'",
-			&o->order.only},
-		{"blocks", 0, OPT_COUNT, "N", "instead of the matrix's", &o->order.blocks},
-		{"results", 0, OPT_STRING, "DIR", "where run folders lie", &o->order.results},
-		{"yes", 'y', OPT_FLAG, NULL, "run the commands of a matrix without asking",
-			&o->order.yes},
+		OPTION_CONFIG(&o->order),
+		OPTION_MATRIX(&o->order),
+		OPTION_EXACT(&o->order),
+		OPTION_ONLY(&o->order),
+		OPTION_BLOCKS(&o->order),
+		OPTION_RESULTS(&o->order),
+		OPTION_YES(&o->order),
 	};
 	const struct usage usage = {
 		.verb = "bisect",
@@ -101,31 +96,26 @@ static char *first_good(const char *tree)
  * The revision @here, as the good one and a patch where that can be said so: then its kernel comes
  * of the tree that the last one was built in, in a minute instead of ten.
  */
-static void add_here(
-	struct bisect_options *o, const struct base *good, const char *here, const char *config)
+static void add_here(struct try_order *o, const struct base *good, const char *here)
 {
 	struct base own = {.tree = good->tree, .rev = (char *)here};
-	__free_char char *base = try_base(&own), *quoted = NULL;
-	const char *comma = *config ? ", " : "";
 	struct series_ref ref = {};
 	struct arm arm = {.label = (char *)HERE, .base = *good, .series = &ref, .nseries = 1};
 	struct series_import s;
 	bool patch = !series_between(good->tree, good->rev, here, &s, NULL);
 
 	ref.name = s.folder;
-	if (patch && !kernel_check_patches(&arm, NULL, NULL, NULL)) {
-		quoted = try_quoted(s.folder);
-		try_add_arm(&o->order, HERE, xasprintf("series: [%s]%s%s", quoted, comma, config));
-	} else {
-		try_add_arm(&o->order, HERE, xasprintf("base: %s%s%s", base, comma, config));
-	}
+	if (patch && !kernel_check_patches(&arm, NULL, NULL, NULL))
+		try_add_series(o, HERE, s.folder, 0);
+	else
+		try_add_base(o, HERE, &own);
 	series_import_clear(&s);
 }
 
 static int make_order(struct bisect_options *o, const char *where, struct error *err)
 {
 	__free_char char *tree = git_line(where, "rev-parse", "--show-toplevel", NULL);
-	__free_char char *here = NULL, *good = NULL, *config = NULL;
+	__free_char char *here = NULL, *good = NULL, *name = NULL;
 	struct base base = {};
 
 	if (!tree)
@@ -144,13 +134,9 @@ static int make_order(struct bisect_options *o, const char *where, struct error 
 				: "no bisection under way; name the good revision: --good REV",
 			o->good ? o->good : "");
 	base = (struct base){.tree = tree, .rev = good};
-	config = try_config(&base, o->config);
-	o->order.verb = "bisect";
-	o->order.base = try_base(&base);
-	o->order.name = xasprintf("bisect-%.12s%s", here, o->order.exact ? "-exact" : "");
-	o->order.folder = xasprintf("%s/tries", kab_cache());
-	try_add_arm(&o->order, GOOD, xstrdup(config));
-	add_here(o, &base, here, config);
+	name = xasprintf("%.12s", here);
+	try_start(&o->order, "bisect", &base, name, GOOD);
+	add_here(&o->order, &base, here);
 	return 0;
 }
 

@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli.h"
 #include "kernel_parts.h"
+#include "options.h"
 
 struct kernel_options {
 	const char *series, *config, *base, *rev, *mutation, *older_than;
@@ -590,9 +590,8 @@ int cmd_kernel(int argc, char **argv)
 			"series on top of the base, comma-separated; NAME:N: N patches", &o.series},
 		{"config", 0, OPT_STRING, "LIST", "config fragments on top of base.config",
 			&o.config},
-		{"base", 0, OPT_STRING, "BASE", "Debian package, or path of a tarball or git tree",
-			&o.base},
-		{"rev", 0, OPT_STRING, "REV", "revision of a git tree (default HEAD)", &o.rev},
+		OPTION_BASE(&o),
+		OPTION_REV(&o),
 		{"align", 0, OPT_UINT, "N", "function alignment in bytes", &o.align},
 		{"mutation", 0, OPT_STRING, "NAME",
 			"series/name: a patch that breaks it, applied last", &o.mutation},

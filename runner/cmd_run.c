@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "doctor.h"
+#include "options.h"
 #include "power.h"
 #include "run_order.h"
 #include "run_text.h"
@@ -17,27 +18,24 @@ static int parse(int argc, char **argv, struct run_order *o, struct error *err)
 {
 	struct run_options *opt = &o->opt;
 	const struct option_spec table[] = {
-		{"dry-run", 'n', OPT_FLAG, NULL, "print the plan, run nothing", &opt->dry_run},
-		{"only", 0, OPT_STRING, "GLOB", "only cells whose name matches, as 'pipe/*'",
-			&opt->only},
-		{"new", 0, OPT_FLAG, NULL, "start a new run even if one is unfinished",
-			&opt->fresh},
+		OPTION_DRY_RUN(opt),
+		OPTION_ONLY(opt),
+		OPTION_NEW(opt),
 		{"more-boots", 0, OPT_COUNT, "N", "add N blocks to a run", &opt->more_boots},
 		{"aa", 0, OPT_FLAG, NULL,
 			"make every arm the baseline: how often is nothing called a change?",
 			&opt->aa},
-		{"blocks", 0, OPT_COUNT, "N", "instead of the matrix's", &opt->blocks},
-		{"seed", 0, OPT_STRING, "N", "instead of the matrix's or a drawn one", &opt->seed},
+		OPTION_BLOCKS(opt),
+		OPTION_SEED(opt),
 		{"label", 0, OPT_STRING, "NAME", "executor local: what to call the running kernel",
 			&opt->label},
-		{"results", 0, OPT_STRING, "DIR", "where run folders lie", &opt->results},
+		OPTION_RESULTS(opt),
 		{"power-from", 0, OPT_STRING, "RUN",
 			"with --dry-run: how many boots an effect needs, from that run's variance",
 			&opt->power_from},
 		{"effect", 0, OPT_PERCENT, "SHARE",
 			"with --power-from: this effect (default: 1, 2, 5 and 10 %)", &opt->effect},
-		{"yes", 'y', OPT_FLAG, NULL, "run the commands of a matrix without asking",
-			&opt->yes},
+		OPTION_YES(opt),
 	};
 	const struct usage usage = {
 		.verb = "run",
@@ -64,14 +62,11 @@ static int parse(int argc, char **argv, struct run_order *o, struct error *err)
 /* The matrix is, word for word, one of those that came with kab. */
 static bool came_with_kab(const struct matrix *m)
 {
-	__free_char char *folder = xasprintf("%s/matrix", kab_home());
-	__free_char char *home = realpath(folder, NULL);
-	__free_char char *path = realpath(m->path, NULL);
 	__free_char char *text = NULL;
 
-	if (!home || !path || strncmp(path, home, strlen(home)) || path[strlen(home)] != '/')
+	if (!path_is_own_matrix(m->path))
 		return false;
-	text = file_read(path, NULL, NULL);
+	text = file_read(m->path, NULL, NULL);
 	return text && !strcmp(text, m->text);
 }
 

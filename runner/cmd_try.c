@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "compare.h"
 #include "kernel.h"
+#include "options.h"
 #include "report.h"
 #include "series_import.h"
 #include "try.h"
@@ -17,7 +18,7 @@
 #define PATCHED "patched"
 
 struct try_options {
-	const char *base, *rev, *config;
+	const char *base, *rev;
 	bool each;
 	struct try_order order;
 };
@@ -25,29 +26,20 @@ struct try_options {
 static int parse(struct try_options *o, int argc, char **argv, int *nargs, struct error *err)
 {
 	const struct option_spec options[] = {
-		{"base", 0, OPT_STRING, "BASE", "Debian package, or path of a tarball or git tree",
-			&o->base},
-		{"rev", 0, OPT_STRING, "REV", "revision of a git tree (default HEAD)", &o->rev},
-		{"config", 0, OPT_STRING, "LIST", "config fragments of both kernels", &o->config},
-		{"matrix", 0, OPT_STRING, "MATRIX",
-			"measure what it says, with its arms replaced (default: matrix/try.yaml)",
-			&o->order.matrix},
-		{"exact", 0, OPT_FLAG, NULL,
-			"count instructions instead of time: matrix/try-exact.yaml",
-			&o->order.exact},
+		OPTION_BASE(o),
+		OPTION_REV(o),
+		OPTION_CONFIG(&o->order),
+		OPTION_MATRIX(&o->order),
+		OPTION_EXACT(&o->order),
 		{"each", 0, OPT_FLAG, NULL, "measure after every patch: which one did it?",
 			&o->each},
-		{"only", 0, OPT_STRING, "GLOB", "only cells whose name matches, as 'pipe/*'",
-			&o->order.only},
-		{"blocks", 0, OPT_COUNT, "N", "instead of the matrix's", &o->order.blocks},
-		{"seed", 0, OPT_STRING, "N", "instead of the matrix's or a drawn one",
-			&o->order.seed},
-		{"new", 0, OPT_FLAG, NULL, "start a new run even if one is unfinished",
-			&o->order.fresh},
-		{"dry-run", 'n', OPT_FLAG, NULL, "print the plan, run nothing", &o->order.dry_run},
-		{"results", 0, OPT_STRING, "DIR", "where run folders lie", &o->order.results},
-		{"yes", 'y', OPT_FLAG, NULL, "run the commands of a matrix without asking",
-			&o->order.yes},
+		OPTION_ONLY(&o->order),
+		OPTION_BLOCKS(&o->order),
+		OPTION_SEED(&o->order),
+		OPTION_NEW(&o->order),
+		OPTION_DRY_RUN(&o->order),
+		OPTION_RESULTS(&o->order),
+		OPTION_YES(&o->order),
 	};
 	const struct usage usage = {
 		.verb = "try",
@@ -68,51 +60,24 @@ static int parse(struct try_options *o, int argc, char **argv, int *nargs, struc
 
 /* ---- the arms ---- */
 
-/* Patches [1, @n] of the series, 0: all. */
-static char *arm_yaml(const struct series_import *s, unsigned n, const char *config)
-{
-	__free_char char *ref = n ? xasprintf("%s:%u", s->folder, n) : xstrdup(s->folder);
-	__free_char char *quoted = try_quoted(ref);
-
-	return xasprintf("series: [%s]%s%s", quoted, *config ? ", " : "", config);
-}
-
-/* "p03": the kernel with the first three patches. */
-static char *step_label(size_t n)
-{
-	return xasprintf("p%02zu", n);
-}
-
-static void make_arms(struct try_options *o, const struct series_import *s, const char *config)
-{
-	try_add_arm(&o->order, STOCK, xstrdup(config));
-	for (size_t i = 1; o->each && i < s->patches.n; i++) {
-		__free_char char *label = step_label(i);
-
-		try_add_arm(&o->order, label, arm_yaml(s, i, config));
-	}
-	try_add_arm(&o->order, PATCHED, arm_yaml(s, 0, config));
-}
-
 static int make_order(struct try_options *o, const struct series_import *s, struct error *err)
 {
-	__free_char char *config = NULL;
+	__free_char char *name = xasprintf("%s%s", s->name, o->each ? "-each" : "");
 	struct arm holder = {};
-	struct base *base = &holder.base;
+	int ret = base_from_options(o->base, o->rev, &holder.base, err);
 
-	if (base_from_options(o->base, o->rev, base, err)) {
-		arm_clear(&holder);
-		return -1;
+	if (!ret) {
+		try_start(&o->order, "try", &holder.base, name, STOCK);
+		for (size_t i = 1; o->each && i < s->patches.n; i++) {
+			/* "p03": the kernel with the first three patches. */
+			__free_char char *label = xasprintf("p%02zu", i);
+
+			try_add_series(&o->order, label, s->folder, i);
+		}
+		try_add_series(&o->order, PATCHED, s->folder, 0);
 	}
-	config = try_config(base, o->config);
-	o->order.verb = "try";
-	o->order.base = try_base(base);
-	o->order.name = xasprintf("try-%s%s%s", s->name, o->each ? "-each" : "",
-		o->order.exact ? "-exact" : "");
-	o->order.folder = xasprintf("%s/tries", kab_cache());
-	make_arms(o, s, config);
 	arm_clear(&holder);
-	return 0;
+	return ret;
 }
 
 /* ---- what was found ---- */
@@ -172,7 +137,7 @@ static int record_command(
 	add_words(words, NULL, what);
 	add_words(words, "--base", o->base);
 	add_words(words, "--rev", o->rev);
-	add_words(words, "--config", o->config);
+	add_words(words, "--config", o->order.config);
 	add_words(words, "--matrix", o->order.matrix);
 	if (o->order.exact)
 		json_array_append_new(words, json_string("--exact"));

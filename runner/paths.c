@@ -109,6 +109,14 @@ char *kab_program(const char *name)
 	return NULL;
 }
 
+bool path_is_own_matrix(const char *path)
+{
+	__free_char char *folder = xasprintf("%s/matrix", kab_home());
+	__free_char char *home = realpath(folder, NULL), *real = realpath(path, NULL);
+
+	return home && real && !strncmp(real, home, strlen(home)) && real[strlen(home)] == '/';
+}
+
 char *path_without_home(const char *path)
 {
 	const char *home = getenv("HOME");

@@ -19,13 +19,14 @@
 
 #define ALPHA 0.05
 
-char *try_quoted(const char *text)
+/* A copy of @text as a YAML scalar, in quotes. Caller frees. */
+static char *quoted(const char *text)
 {
 	json_t *s = json_string(text);
-	char *quoted = s ? json_dumps(s, JSON_ENCODE_ANY) : xstrdup("\"\"");
+	char *copy = s ? json_dumps(s, JSON_ENCODE_ANY) : xstrdup("\"\"");
 
 	json_decref(s);
-	return quoted;
+	return copy;
 }
 
 /* "linux-6.12" of the kernel's series "6.12" in @version or "linux-source-6.12", if there is such a
@@ -54,7 +55,9 @@ static char *fragment_of(const struct base *base)
 	return name;
 }
 
-char *try_config(const struct base *base, const char *list)
+/* "config: [linux-6.12, lockdep]": the fragment that @base has need of, and those of @list; "":
+ * none. */
+static char *config_yaml(const struct base *base, const char *list)
 {
 	__free_char char *own = fragment_of(base), *copy = xstrdup(list ? list : "");
 	struct buf b = {};
@@ -63,20 +66,19 @@ char *try_config(const struct base *base, const char *list)
 	if (own)
 		buf_addf(&b, "config: [%s", own);
 	for (char *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
-		__free_char char *quoted = try_quoted(word);
+		__free_char char *scalar = quoted(word);
 
-		buf_addf(&b, "%s%s", b.len ? ", " : "config: [", quoted);
+		buf_addf(&b, "%s%s", b.len ? ", " : "config: [", scalar);
 	}
 	buf_addstr(&b, b.len ? "]" : "");
 	return b.data;
 }
 
-char *try_base(const struct base *b)
+/* "{package: linux-source-6.1}" of @b. Caller frees. */
+static char *base_yaml(const struct base *b)
 {
-	__free_char char *value = try_quoted(b->package ? b->package
-					     : b->tree	? b->tree
-							: b->tarball);
-	__free_char char *rev = b->rev ? try_quoted(b->rev) : NULL;
+	__free_char char *value = quoted(b->package ? b->package : b->tree ? b->tree : b->tarball);
+	__free_char char *rev = b->rev ? quoted(b->rev) : NULL;
 
 	return xasprintf("{%s: %s%s%s}",
 		b->package ? "package"
@@ -85,10 +87,40 @@ char *try_base(const struct base *b)
 		value, rev ? ", rev: " : "", rev ? rev : "");
 }
 
-void try_add_arm(struct try_order *o, const char *label, char *yaml)
+/* @yaml: what it has beside the config fragments of all. */
+static void add_arm(struct try_order *o, const char *label, const char *yaml)
 {
+	const char *comma = *yaml && *o->fragments ? ", " : "";
+
 	o->arms = xrealloc_array(o->arms, o->narms + 1, sizeof(*o->arms));
-	o->arms[o->narms++] = (struct try_arm){xstrdup(label), yaml};
+	o->arms[o->narms++] =
+		(struct try_arm){xstrdup(label), xasprintf("%s%s%s", yaml, comma, o->fragments)};
+}
+
+void try_start(struct try_order *o, const char *verb, const struct base *base, const char *name,
+	const char *baseline)
+{
+	o->verb = verb;
+	o->base = base_yaml(base);
+	o->fragments = config_yaml(base, o->config);
+	o->name = xasprintf("%s-%s%s", verb, name, o->exact ? "-exact" : "");
+	o->folder = xasprintf("%s/tries", kab_cache());
+	add_arm(o, baseline, "");
+}
+
+void try_add_series(struct try_order *o, const char *label, const char *folder, unsigned patches)
+{
+	__free_char char *ref = patches ? xasprintf("%s:%u", folder, patches) : xstrdup(folder);
+	__free_char char *scalar = quoted(ref), *yaml = xasprintf("series: [%s]", scalar);
+
+	add_arm(o, label, yaml);
+}
+
+void try_add_base(struct try_order *o, const char *label, const struct base *base)
+{
+	__free_char char *own = base_yaml(base), *yaml = xasprintf("base: %s", own);
+
+	add_arm(o, label, yaml);
 }
 
 static bool is_replaced(const char *key)
@@ -248,14 +280,6 @@ bool try_baseline_is_built(const struct try_order *o)
 	return built;
 }
 
-static bool came_with_kab(const char *path)
-{
-	__free_char char *folder = xasprintf("%s/matrix", kab_home());
-	__free_char char *home = realpath(folder, NULL), *real = realpath(path, NULL);
-
-	return home && real && !strncmp(real, home, strlen(home)) && real[strlen(home)] == '/';
-}
-
 int try_run(struct try_order *o, char **run, struct error *err)
 {
 	__free_char char *own = NULL;
@@ -280,7 +304,7 @@ int try_run(struct try_order *o, char **run, struct error *err)
 		strings_addf(&argv, "--new");
 	if (o->dry_run)
 		strings_addf(&argv, "--dry-run");
-	if (o->yes || came_with_kab(chosen_matrix(o, &own)))
+	if (o->yes || path_is_own_matrix(chosen_matrix(o, &own)))
 		strings_addf(&argv, "--yes");
 	if (o->common.quiet)
 		strings_addf(&argv, "--quiet");
@@ -307,5 +331,6 @@ void try_order_clear(struct try_order *o)
 	free(o->name);
 	free(o->folder);
 	free(o->base);
+	free(o->fragments);
 	free(o->path);
 }

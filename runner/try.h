@@ -14,10 +14,12 @@ struct try_arm {
 struct try_order {
 	const char *verb;
 	const char *matrix;   /* NULL: matrix/try.yaml, or matrix/try-exact.yaml if @exact */
+	const char *config;   /* fragments of every arm, "a,b" or NULL */
 	char *name;	      /* of the matrix that is made, and so of the run */
 	char *folder;	      /* where that is written */
 	char *path;	      /* of its file; NULL: try_prepare() has not been called */
 	char *base;	      /* in YAML, "{package: linux-source-6.1}" */
+	char *fragments;      /* in YAML, "config: [linux-6.12, lockdep]", or "" */
 	struct try_arm *arms; /* the first is the baseline */
 	size_t narms;
 	const char *only, *results, *seed;
@@ -27,14 +29,17 @@ struct try_order {
 	struct cli_common common;
 };
 
-/* A copy of @text as a YAML scalar, in quotes. Caller frees. */
-char *try_quoted(const char *text);
-/* "config: [linux-6.12, lockdep]": the fragment that @base has need of, and those of @list ("a,b"
- * or NULL); "": none. */
-char *try_config(const struct base *base, const char *list);
-/* "{package: linux-source-6.1}" of @b. Caller frees. */
-char *try_base(const struct base *b);
-void try_add_arm(struct try_order *o, const char *label, char *yaml);
+/*
+ * A matrix of @verb's, called "@verb-@name" (and "-exact"), that will lie in the cache: on @base,
+ * with the config fragments that it needs and those of the options. Its first arm is @baseline,
+ * which is the base unpatched.
+ */
+void try_start(struct try_order *o, const char *verb, const struct base *base, const char *name,
+	const char *baseline);
+/* The base with the series in @folder: all of its patches, or the first @patches. */
+void try_add_series(struct try_order *o, const char *label, const char *folder, unsigned patches);
+/* Another base, unpatched. */
+void try_add_base(struct try_order *o, const char *label, const struct base *base);
 /* Options that exclude each other: KAB_USAGE. */
 int try_check(const struct try_order *o, struct error *err);
 /* Writes the matrix, the chosen one with base, arms and baseline replaced, and sees whether it can

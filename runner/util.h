@@ -67,6 +67,9 @@ const char *kab_cache(void);
 /* @path for what is handed on: "~/..." where it lies below $HOME, whose name is nobody's business. Caller frees. */
 char *path_without_home(const char *path);
 
+/* Whether @path, followed through links, lies in the matrix/ that came with kab. */
+bool path_is_own_matrix(const char *path);
+
 /*
  * The path of one of our own programs (kab-workload, kab-guest): $KAB_LIBEXEC, else beside the running
  * executable, else in ../libexec/kab from there, else the installed libexec folder. NULL: nowhere. Caller frees.

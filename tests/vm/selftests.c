@@ -15,17 +15,24 @@
 #include "kernel.h"
 #include "util.h"
 
-/* Counts the TAP lines of one self-test program. */
-static void count_tap(const char *name, const char *text, struct results *r)
+/*
+ * Counts the TAP lines of one self-test program. One that has come to its end, @whole, has told one
+ * plan and as many results as that says. Others have children that print what was in their parent's
+ * buffer, or begin anew.
+ */
+static void count_tap(const char *name, const char *text, bool whole, struct results *r)
 {
 	__free_char char *copy = xstrdup(text);
+	unsigned plans = 0, planned = 0, told = 0;
 	char *save = NULL;
 
 	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		bool ok = !strncmp(line, "ok ", 3);
 
+		plans += sscanf(line, "1..%u", &planned) == 1;
 		if (!ok && strncmp(line, "not ok ", 7))
 			continue;
+		told++;
 		if (strstr(line, "# SKIP"))
 			r->skipped++;
 		else if (ok)
@@ -34,6 +41,11 @@ static void count_tap(const char *name, const char *text, struct results *r)
 			r->failed++;
 		if (!ok || strstr(line, "# SKIP"))
 			print_message("# %s: %s\n", name, line);
+	}
+	if (whole && (plans != 1 || told != planned)) {
+		print_message("# %s: %u results, %u plans, the last one of %u\n", name, told, plans,
+			planned);
+		r->failed++;
 	}
 }
 
@@ -99,8 +111,8 @@ static int run_selftest(struct guests *g, const char *path, struct results *r)
 		job.argv = whole;
 	if (run_job(g, &job, &res))
 		return -1;
-	if (res.out)
-		count_tap(name, res.out, r);
+	if (res.out && *res.out)
+		count_tap(name, res.out, res.status == SAMPLE_OK, r);
 	if (res.status != SAMPLE_OK) {
 		print_message("# %s: %s: %s\n", name, sample_status_name(res.status),
 			res.reason ? res.reason : "");

@@ -35,7 +35,7 @@ struct program {
 	const char *name, *script;
 };
 
-#define PASSES { "passes", "echo ok 1 - a; echo ok 2 '# SKIP b'" }
+#define PASSES { "passes", "echo 1..2; echo ok 1 - a; echo ok 2 '# SKIP b'" }
 
 static void write_file(const char *name, const char *text, mode_t mode)
 {
@@ -72,9 +72,9 @@ static int run(const struct program *programs, size_t n, bool first_failure, str
 static const struct program mixed[] = {
 	PASSES,
 	{ "skips", "exit 4" },
-	{ "fails", "echo not ok 1 - c; echo ok 2 - d; exit 1" },
+	{ "fails", "echo 1..2; echo not ok 1 - c; echo ok 2 - d; exit 1" },
 	{ "exits", "exit 1" },
-	{ "last", "echo ok 1 - e" },
+	{ "last", "echo 1..1; echo ok 1 - e" },
 };
 
 static void test_outcomes_are_counted(void **state)
@@ -98,6 +98,24 @@ static void test_up_to_the_first_failure(void **state)
 	assert_int_equal(run(mixed, ARRAY_SIZE(mixed), true, &r), 0);
 	assert_int_equal(r.passed, 2);
 	assert_int_equal(r.failed, 1);
+}
+
+/* Results told twice, as by a child that prints its parent's buffer, none told, and a plan begun anew. */
+static void test_not_what_was_planned(void **state)
+{
+	const struct program programs[] = {
+		PASSES,
+		{ "more", "echo 1..1; echo ok 1 - f; echo ok 1 - f" },
+		{ "fewer", "echo 1..2; echo ok 1 - g" },
+		{ "anew", "echo 1..1; echo 1..1; echo ok 1 - h" },
+		{ "without", "echo ok 1 - i" },
+	};
+	struct results r;
+
+	(void)state;
+	assert_int_equal(run(programs, ARRAY_SIZE(programs), false, &r), 0);
+	assert_int_equal(r.failed, 4);
+	assert_int_equal(r.not_started, 0);
 }
 
 /* A panic has been noticed, and nothing runs after it. */
@@ -138,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_outcomes_are_counted),
 		cmocka_unit_test(test_up_to_the_first_failure),
+		cmocka_unit_test(test_not_what_was_planned),
 		cmocka_unit_test(test_a_guest_that_dies),
 		cmocka_unit_test(test_a_guest_that_keeps_losing_writes),
 	};

@@ -4,7 +4,8 @@
  * and every mutation of it makes some self-test fail. One that goes wrong does not keep the others from being tried:
  * all that went wrong are named at the end.
  *
- * KAB_TEST_ONLY=test_NAME runs one of these tests, KAB_TEST_MUTATIONS=GLOB ("vm-local-cpu/flush*") some of the mutations.
+ * KAB_TEST_ONLY=test_NAME runs one of these tests, KAB_TEST_SERIES=GLOB is for some of the series,
+ * KAB_TEST_MUTATIONS=GLOB ("vm-local-cpu/flush*") for some of the mutations.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +21,6 @@
 #include "selftests.h"
 #include "skip.h"
 #include "util.h"
-
 
 /* Fragments that the self-tests of a series need and the other series' kernels cannot have. */
 static const struct {
@@ -78,12 +78,19 @@ static unsigned patch_count(const char *name)
 	return n;
 }
 
-static struct strings all_series(void)
+/* Those asked for. */
+static struct strings the_series(void)
 {
 	__free_char char *root = xasprintf("%s/kernel-patch/series", kab_home());
-	struct strings names = folder_names(root, "");
+	const char *glob = getenv("KAB_TEST_SERIES");
+	struct strings all = folder_names(root, ""), names = {};
 
-	assert_true(names.n > 0);
+	for (size_t i = 0; i < all.n; i++)
+		if (!glob || !fnmatch(glob, all.v[i], 0))
+			strings_addf(&names, "%s", all.v[i]);
+	strings_clear(&all);
+	if (!names.n)
+		fail_msg("there is no series %s", glob ? glob : "at all");
 	return names;
 }
 
@@ -120,7 +127,7 @@ static void test_every_patch_builds(void **state)
 
 	(void)state;
 	need_full("a kernel for each patch");
-	names = all_series();
+	names = the_series();
 	for (size_t i = 0; i < names.n; i++) {
 		unsigned n = patch_count(names.v[i]);
 
@@ -143,7 +150,7 @@ static void test_each_series_alone(void **state)
 
 	(void)state;
 	need_full("a kernel for each series");
-	names = all_series();
+	names = the_series();
 	for (size_t i = 0; i < names.n; i++) {
 		struct arm a = arm_to_test(names.v[i], names.v[i]);
 		struct results r;
@@ -207,7 +214,7 @@ static void test_mutations(void **state)
 
 	(void)state;
 	need_full("a kernel for each mutation");
-	names = all_series();
+	names = the_series();
 	for (size_t i = 0; i < names.n; i++)
 		seen += try_mutations(names.v[i], glob, &bad);
 	strings_clear(&names);

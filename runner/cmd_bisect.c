@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "commands.h"
 #include "compare.h"
 #include "kernel.h"
@@ -140,6 +142,16 @@ static int make_order(struct bisect_options *o, const char *where, struct error 
 	return 0;
 }
 
+static void print_json(const char *run, const struct comparison *c, int status)
+{
+	json_t *all = json_pack("{s:s, s:i, s:o}", "run", run, "status", status, "comparison",
+		comparison_to_json(c));
+
+	json_dumpf(all, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
+	putchar('\n');
+	json_decref(all);
+}
+
 static int judge(const char *path, const struct cli_common *common, struct error *err)
 {
 	const struct compare_options opt = {};
@@ -148,14 +160,19 @@ static int judge(const char *path, const struct cli_common *common, struct error
 	int status = -1;
 
 	if (c) {
-		__free_char char *table = comparison_table(c, cli_color(common), common->verbose);
-
-		fputs(table, stdout);
 		/* A regression that was seen is one, whatever else failed; failed samples alone
 		 * decide nothing. */
 		status = comparison_status_for(c, FAIL_ON_REGRESSION) == KAB_REGRESSION ? BISECT_BAD
 			 : comparison_status(c) == KAB_OK ? BISECT_GOOD
 							  : BISECT_SKIP;
+		if (common->json) {
+			print_json(path, c, status);
+		} else {
+			__free_char char *table =
+				comparison_table(c, cli_color(common), common->verbose);
+
+			fputs(table, stdout);
+		}
 	}
 	comparison_free(c);
 	store_close(run);

@@ -417,12 +417,15 @@ static void test_masks_of_every_length(void **state)
 	for (unsigned words = 1; words < 40; words++) {
 		struct buf b = {};
 		struct schedstat s;
+		size_t masked;
 
 		buf_addf(&b, HEAD CPU0 "domain0 ");
 		for (unsigned i = 0; i < words; i++)
 			buf_addf(&b, "%s%0*x", i ? "," : "", i % 8 + 1, i);
+		masked = b.len - strlen(HEAD CPU0 "domain0 ");
 		buf_addf(&b, D36 "\n");
 		assert_int_equal(schedstat_parse("f", b.data, &s, NULL), 0);
+		assert_int_equal(s.domains[0].label_len, masked);
 		assert_int_equal(s.domains[0].value[35], strtoul(strrchr(D36, ' '), NULL, 10));
 		schedstat_clear(&s);
 		buf_free(&b);

@@ -17,7 +17,6 @@
 #include "selftests.h"
 #include "skip.h"
 
-
 /* Stock has the providers but not the features: the tests of "all" skip there, and nothing fails. */
 static void test_stock(void **state)
 {

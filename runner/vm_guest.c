@@ -100,8 +100,8 @@ static struct fate fate_of_exit(struct executor *ex)
 			SAMPLE_FAILED, xstrdup("the guest was powered off from inside")};
 	if (!strcmp(reason, "guest-reset"))
 		return (struct fate){
-			SAMPLE_OOPS, xstrdup("the guest was reset without a word on its console (a "
-					     "triple fault, or a reboot from inside)")};
+			SAMPLE_OOPS, xstrdup(VM_RESET_SILENTLY
+					     " (a triple fault, or a reboot from inside)")};
 	return (struct fate){SAMPLE_FAILED,
 		xasprintf("QEMU ended%s%s", *reason ? ": " : " without a reason", reason)};
 }

@@ -6,6 +6,9 @@
 #include "executor.h"
 #include "qemu.h"
 
+/* What is said of a guest that neither died nor was powered off. */
+#define VM_RESET_SILENTLY "the guest was reset without a word on its console"
+
 struct vm_guest_options {
 	enum qemu_accel accel;
 	unsigned slowdown; /* how many times longer than usual things may take; 0 is 1 */

@@ -363,7 +363,7 @@ static void test_reset(void **state)
 {
 	(void)state;
 	expect_death(&(struct death){
-		"echo b > /proc/sysrq-trigger; sleep 60", SAMPLE_OOPS, "reset without a word"});
+		"echo b > /proc/sysrq-trigger; sleep 60", SAMPLE_OOPS, VM_RESET_SILENTLY});
 }
 
 /* Sends @sig to @pid after a second, from a process of its own. */
@@ -544,6 +544,54 @@ static void test_a_kernel_that_is_none(void **state)
 	assert_null(vm_guest_boot(&req, &opt, &err));
 	assert_int_equal(err.status, KAB_ENVIRONMENT);
 	if (!strstr(err.text, "QEMU exited with status 1: ") || !strstr(err.text, "not-a-kernel"))
+		fail_msg("%s", err.text);
+	expect_no_child();
+}
+
+/*
+ * A kernel of Linux' boot protocol (Documentation/x86/boot.rst) that resets its machine by port 0xcf9, first thing.
+ * Caller frees.
+ */
+static char *kernel_that_resets(void)
+{
+	static const unsigned char code[] = {
+		0xba, 0xf9, 0x0c, /* mov $0xcf9, %dx */
+		0xb0, 0x06, /* mov $6, %al */
+		0xee, /* out %al, %dx */
+		0xf4, 0xeb, 0xfd, /* hlt, for ever */
+	};
+	unsigned char image[6 * 512] = {0};
+	char *path = xasprintf("%s/resets", scratch);
+	struct error err = {0};
+
+	image[0x1f1] = 4; /* sectors of setup, after the first */
+	memcpy(image + 0x1fe, "\x55\xaa", 2);
+	memcpy(image + 0x200, "\xeb\x64", 2); /* jmp 0x266 */
+	memcpy(image + 0x202, "HdrS\x04\x02", 6); /* version 2.04 */
+	image[0x211] = 1; /* its protected-mode code goes to 1 MiB */
+	memcpy(image + 0x22c, "\xff\xff\xff\x37", 4); /* where an initrd may end */
+	memcpy(image + 0x266, code, sizeof(code));
+	if (file_write_atomic(path, image, sizeof(image), &err))
+		fail_msg("%s", err.text);
+	return path;
+}
+
+/* Emulated guests get another try, but not for ever, and it is said how many they had. */
+static void test_a_kernel_that_always_resets(void **state)
+{
+	__free_char char *path = kernel_that_resets();
+	struct arm arm = {.label = "resets"};
+	struct machine m = {.cpus = 1, .nodes = 1, .memory = GIB / 4};
+	struct boot_request req = {.arm = &arm, .machine = &m, .kernel = path, .dir = scratch};
+	struct kvm_probe kvm;
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(kvm_probe(kernel.image, &kvm, &err), 0);
+	assert_null(vm_executor.boot(&req, &err));
+	assert_int_equal(err.status, KAB_ENVIRONMENT);
+	if (!strstr(err.text, "did not boot: " VM_RESET_SILENTLY) ||
+		!strstr(err.text, "4 times in a row") != kvm.works)
 		fail_msg("%s", err.text);
 	expect_no_child();
 }
@@ -732,6 +780,7 @@ int main(void)
 		cmocka_unit_test(test_qemu_dies_with_kab),
 		cmocka_unit_test(test_boots_that_fail),
 		cmocka_unit_test(test_a_kernel_that_is_none),
+		cmocka_unit_test(test_a_kernel_that_always_resets),
 		cmocka_unit_test(test_kvm_probe),
 		cmocka_unit_test(test_exact_repeats),
 		cmocka_unit_test(test_exact_with_two_cpus),

@@ -217,6 +217,13 @@ int cli_fail(const char *verb, const struct error *err)
 	return err->status;
 }
 
+void cli_print_json(json_t *owned)
+{
+	json_dumpf(owned, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
+	putchar('\n');
+	json_decref(owned);
+}
+
 bool cli_color(const struct cli_common *c)
 {
 	const char *no = getenv("NO_COLOR");

@@ -3,6 +3,7 @@
 #ifndef KAB_CLI_H
 #define KAB_CLI_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -51,6 +52,8 @@ int cli_fail(const char *verb, const struct error *err);
  * told on standard error, unless @c is quiet or JSON. NULL with KAB_USAGE; caller frees.
  */
 char *cli_newest_run(const char *verb, const struct cli_common *c, struct error *err);
+/* Prints what --json asks for, its keys in order and a newline after it, and drops @owned. */
+void cli_print_json(json_t *owned);
 /* Colours: standard output is a terminal, no --no-color, no NO_COLOR. */
 bool cli_color(const struct cli_common *c);
 /*

@@ -147,9 +147,7 @@ static void print_json(const char *run, const struct comparison *c, int status)
 	json_t *all = json_pack("{s:s, s:i, s:o}", "run", run, "status", status, "comparison",
 		comparison_to_json(c));
 
-	json_dumpf(all, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
-	putchar('\n');
-	json_decref(all);
+	cli_print_json(all);
 }
 
 static int judge(const char *path, const struct cli_common *common, struct error *err)

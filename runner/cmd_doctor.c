@@ -126,11 +126,7 @@ int cmd_doctor(int argc, char **argv)
 	findings = doctor_judge(facts);
 	stops = doctor_count(findings, "stops");
 	if (common.json) {
-		json_t *o = json_pack("{s:o,s:O}", "findings", findings, "facts", facts);
-
-		json_dumpf(o, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
-		putchar('\n');
-		json_decref(o);
+		cli_print_json(json_pack("{s:o,s:O}", "findings", findings, "facts", facts));
 	} else {
 		print_text(findings, &common);
 		json_decref(findings);

@@ -171,13 +171,6 @@ static json_t *kernel_json(const struct kernel *k)
 		k->built, "debug", k->debug, "meta", k->meta);
 }
 
-static void print_json(json_t *owned)
-{
-	json_dumpf(owned, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
-	putchar('\n');
-	json_decref(owned);
-}
-
 static void print_warnings(const struct kernel *k)
 {
 	json_t *warning;
@@ -203,7 +196,7 @@ static int kernel_verb_build(const struct kernel_options *o, const struct cli_co
 	if (!ret) {
 		print_warnings(&k);
 		if (c->json)
-			print_json(kernel_json(&k));
+			cli_print_json(kernel_json(&k));
 		else
 			puts(k.dir);
 		kernel_clear(&k);
@@ -223,7 +216,7 @@ static int kernel_verb_path(const struct kernel_options *o, const struct cli_com
 		ret = kernel_resolve(&a, &k, err);
 	if (!ret) {
 		if (c->json)
-			print_json(kernel_json(&k));
+			cli_print_json(kernel_json(&k));
 		else if (k.built)
 			puts(k.dir);
 		if (!k.built)
@@ -430,7 +423,7 @@ static int kernel_verb_list(const struct kernel_options *o, const struct cli_com
 
 		for (size_t i = 0; i < count; i++)
 			json_array_append_new(a, entry_json(&v[i]));
-		print_json(
+		cli_print_json(
 			json_pack("{s:o, s:O, s:O}", "kernels", a, "trees", trees, "bytes", sizes));
 	} else {
 		if (count)
@@ -562,7 +555,7 @@ static int kernel_verb_clean(const struct kernel_options *o, const struct cli_co
 	if (o->all)
 		clean_objects(&cl);
 	if (c->json)
-		print_json(json_pack("{s:o, s:i, s:I}", "entries", cl.entries, "count", cl.count,
+		cli_print_json(json_pack("{s:o, s:i, s:I}", "entries", cl.entries, "count", cl.count,
 			"bytes", (json_int_t)cl.freed));
 	else
 		printf("%d entries, %.1f GB\n", cl.count, cl.freed / 1e9);

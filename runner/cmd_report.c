@@ -17,17 +17,11 @@ struct report_options {
 static void tell(const struct store *run, const struct comparison *c, const char *dir,
 	const struct cli_common *common)
 {
-	json_t *o;
-
-	if (common->json) {
-		o = json_pack("{s:s,s:s,s:o}", "run", store_path(run), "report", dir, "comparison",
-			comparison_to_json(c));
-		json_dumpf(o, stdout, JSON_INDENT(1));
-		putchar('\n');
-		json_decref(o);
-	} else if (!common->quiet) {
+	if (common->json)
+		cli_print_json(json_pack("{s:s,s:s,s:o}", "run", store_path(run), "report", dir,
+			"comparison", comparison_to_json(c)));
+	else if (!common->quiet)
 		printf("%s/report.html\n%s/report.md\n%s/cover-letter.txt\n", dir, dir, dir);
-	}
 }
 
 static int report_run(const char *path, const struct report_options *o,

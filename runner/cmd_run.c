@@ -113,13 +113,6 @@ static void say_plan(const struct run_order *o)
 	buf_free(&b);
 }
 
-static void print_json(json_t *o)
-{
-	json_dumpf(o, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
-	putchar('\n');
-	json_decref(o);
-}
-
 static int build(struct run_order *o, struct error *err)
 {
 	struct run_arm *built = run_arms(
@@ -183,7 +176,7 @@ static enum kab_exit say_result(const struct run_order *o)
 	struct buf b = {};
 
 	if (o->opt.common.json) {
-		print_json(run_json_summary(o->store));
+		cli_print_json(run_json_summary(o->store));
 	} else {
 		run_text_summary(&b, o->store);
 		fputs(b.data, stderr);
@@ -202,7 +195,7 @@ static int say_power(const struct run_order *o, struct error *err)
 	int ret = earlier ? power_make(o->plan, earlier, o->opt.effect, &p, err) : -1;
 
 	if (!ret && o->opt.common.json) {
-		print_json(power_to_json(&p, o->plan));
+		cli_print_json(power_to_json(&p, o->plan));
 	} else if (!ret) {
 		__free_char char *text = power_table(&p, o->plan);
 
@@ -226,7 +219,7 @@ static int carry_out(struct run_order *o, struct error *err)
 		return say_power(o, err);
 	if (o->opt.dry_run) {
 		if (o->opt.common.json)
-			print_json(run_json_plan(o->plan, o->arms));
+			cli_print_json(run_json_plan(o->plan, o->arms));
 		else
 			say_plan(o);
 		return KAB_OK;

@@ -52,10 +52,8 @@ static void print_json(const struct schedstat_delta *d, bool by_cpu)
 	if (!schedstat_shares(d, shares))
 		for (size_t i = 0; i < SCHEDSTAT_VCPU_SHARES; i++)
 			json_object_set_new(o, shares[i].metric, json_real(shares[i].share));
-	json_dumpf(o, stdout, JSON_INDENT(2));
-	putchar('\n');
+	cli_print_json(o);
 	json_decref(cpus);
-	json_decref(o);
 }
 
 static void print_list(const char *what, const unsigned *cpus, size_t n)

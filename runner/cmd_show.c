@@ -320,13 +320,12 @@ static int show(
 			"%s holds no %s '%s'; \"kab show %s\" lists its cells", store_path(s),
 			sample ? "sample" : "cell", sample ? sample : cell, store_path(s));
 	if (json) {
-		json_dumpf(o, stdout, JSON_INDENT(1));
-		putchar('\n');
-	} else {
-		render(&b, o);
-		fputs(b.data, stdout);
-		buf_free(&b);
+		cli_print_json(o);
+		return 0;
 	}
+	render(&b, o);
+	fputs(b.data, stdout);
+	buf_free(&b);
 	json_decref(o);
 	return 0;
 }
@@ -340,14 +339,13 @@ static int show_table(json_t *table, char *(*text)(const json_t *table, size_t m
 	if (!table)
 		return -1;
 	if (common->json) {
-		json_dumpf(table, stdout, JSON_INDENT(1));
-		putchar('\n');
+		cli_print_json(table);
 	} else {
 		__free_char char *shown = text(table, common->verbose ? 0 : FUNCTIONS_SHOWN);
 
 		fputs(shown, stdout);
+		json_decref(table);
 	}
-	json_decref(table);
 	return 0;
 }
 

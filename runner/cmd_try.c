@@ -91,9 +91,7 @@ static void print_json(const struct store *run, const struct comparison *c, cons
 
 	if (a->nsteps)
 		json_object_set_new(all, "each", along_to_json(a));
-	json_dumpf(all, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
-	putchar('\n');
-	json_decref(all);
+	cli_print_json(all);
 }
 
 static void print_text(const struct try_options *o, const struct store *run,

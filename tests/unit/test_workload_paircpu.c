@@ -29,17 +29,6 @@ static double figure(const json_t *o, const char *name)
 	return json_number_value(v);
 }
 
-static void expect_exit(const char *command, int status, const char *part)
-{
-	struct workload_outcome o = workload_call(command);
-
-	if (!WIFEXITED(o.status) || WEXITSTATUS(o.status) != status)
-		fail_msg("%s: wait status %#x: %s", command, o.status, o.err);
-	assert_text_has(o.err, part);
-	assert_string_equal(o.out, "");
-	workload_outcome_free(&o);
-}
-
 /* Also over a warm-up, whose changes are there as well. */
 static void test_safe_methods_lose_nothing(void **state)
 {
@@ -76,7 +65,7 @@ static void test_without_a_right_it_fails(void **state)
 		json_decref(o);
 	}
 	assert_true(lost);
-	expect_exit("run paircpu --method none --verify --duration 30", 1, "at the same time");
+	workload_refuses("run paircpu --method none --verify --duration 30", 1, "at the same time");
 }
 
 static void test_verify_passes_with_a_right(void **state)
@@ -94,16 +83,16 @@ static void test_a_kernel_without_the_calls_is_skipped(void **state)
 		json_decref(workload_result("run paircpu --method setaffinity2 --verify --ops 500"));
 		return;
 	}
-	expect_exit("run paircpu --method pair", 77, "no sched_pair_cpu()");
-	expect_exit("run paircpu --method setaffinity2", 77, "no sched_setaffinity2()");
+	workload_refuses("run paircpu --method pair", 77, "no sched_pair_cpu()");
+	workload_refuses("run paircpu --method setaffinity2", 77, "no sched_setaffinity2()");
 }
 
 static void test_bad_usage(void **state)
 {
 	(void)state;
-	expect_exit("run paircpu --method pairing", 2, "pair, setaffinity, setaffinity2, lock or none");
-	expect_exit("run paircpu --burst 0", 2, "--burst 0");
-	expect_exit("run paircpu --delay 0", 2, "--delay 0");
+	workload_refuses("run paircpu --method pairing", 2, "pair, setaffinity, setaffinity2, lock or none");
+	workload_refuses("run paircpu --burst 0", 2, "--burst 0");
+	workload_refuses("run paircpu --delay 0", 2, "--delay 0");
 }
 
 int main(void)

@@ -43,17 +43,6 @@ static unsigned long feature_size(void)
 	return getauxval(27);
 }
 
-static void expect_exit(const char *command, int status, const char *part)
-{
-	struct workload_outcome o = workload_call(command);
-
-	if (!WIFEXITED(o.status) || WEXITSTATUS(o.status) != status)
-		fail_msg("%s: wait status %#x: %s", command, o.status, o.err);
-	assert_text_has(o.err, part);
-	assert_string_equal(o.out, "");
-	workload_outcome_free(&o);
-}
-
 static void test_operations_are_exact_and_nothing_is_violated(void **state)
 {
 	json_t *o = workload_result("run vcpu --index cpu_id --ops 100001 --workers 3");
@@ -111,7 +100,7 @@ static void test_one_thread_has_one_virtual_cpu_id(void **state)
 
 	(void)state;
 	if (feature_size() < 28) {
-		expect_exit(command, 77, "AT_RSEQ_FEATURE_SIZE");
+		workload_refuses(command, 77, "AT_RSEQ_FEATURE_SIZE");
 		return;
 	}
 	o = workload_result(command);
@@ -163,7 +152,7 @@ static void test_verify_notices_ids_that_threads_share(void **state)
 		skip_because("this kernel has no node ids in struct rseq");
 	if (usable_cpus() < 2)
 		skip_because("one CPU never runs two threads at once");
-	expect_exit("run vcpu --verify --index node_id --disturb none --duration 20", 1,
+	workload_refuses("run vcpu --verify --index node_id --disturb none --duration 20", 1,
 		"not unique: thread ");
 }
 
@@ -187,7 +176,7 @@ static void test_bad_usage(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		expect_exit(bad[i].command, 2, bad[i].part);
+		workload_refuses(bad[i].command, 2, bad[i].part);
 }
 
 /* A worker that has asked a kernel thread sleeps until that is done: but for preemption, one switch
@@ -264,7 +253,7 @@ static void test_an_end_is_timed_by_itself(void **state)
 static void test_borrowers_need_cpus(void **state)
 {
 	(void)state;
-	expect_exit("run switch --mode exit --borrowers 1023", 77, "one of which is the worker's");
+	workload_refuses("run switch --mode exit --borrowers 1023", 77, "one of which is the worker's");
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
 		json_decref(workload_result("run switch --mode exit --borrowers 1 --ops 20"));
 }

@@ -128,3 +128,14 @@ void assert_text_has(const char *text, const char *part)
 	if (!strstr(text, part))
 		fail_msg("\"%s\" is not in \"%s\"", part, text);
 }
+
+void workload_refuses(const char *command, int status, const char *part)
+{
+	struct workload_outcome o = workload_call(command);
+
+	if (!WIFEXITED(o.status) || WEXITSTATUS(o.status) != status)
+		fail_msg("%s: wait status %#x: %s", command, o.status, o.err);
+	assert_text_has(o.err, part);
+	assert_string_equal(o.out, "");
+	workload_outcome_free(&o);
+}

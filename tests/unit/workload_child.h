@@ -30,6 +30,8 @@ void workload_outcome_free(struct workload_outcome *o);
 struct workload_outcome workload_call(const char *command);
 /* The JSON that it prints, after an exit status 0 and a silent standard error. New reference. */
 json_t *workload_result(const char *command);
+/* Fails the test unless @command ends with @status, says @part on standard error and prints nothing. */
+void workload_refuses(const char *command, int status, const char *part);
 
 /* An integer member, which must be there. */
 uint64_t json_uint_of(const json_t *o, const char *key);

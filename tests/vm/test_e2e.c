@@ -23,40 +23,11 @@
 
 #include <jansson.h>
 
+#include "command.h"
 #include "skip.h"
 #include "util.h"
 
 static char results[] = "/tmp/kab-e2e-XXXXXX";
-
-static const char *kab(void)
-{
-	const char *env = getenv("KAB");
-
-	return env ? env : "build/kab";
-}
-
-/* Runs "kab ARGS"; standard output into @out; both streams' tail is shown by the driver when a test fails. */
-static int run_kab(struct buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int run_kab(struct buf *out, const char *fmt, ...)
-{
-	__free_char char *args = NULL, *cmd = NULL;
-	const char *argv[] = { "sh", "-c", NULL, NULL };
-	struct buf own = {};
-	struct error err;
-	va_list ap;
-	int status;
-
-	va_start(ap, fmt);
-	assert_true(vasprintf(&args, fmt, ap) >= 0);
-	va_end(ap);
-	cmd = xasprintf("%s %s", kab(), args);
-	argv[2] = cmd;
-	status = run_capture(argv, NULL, out ? out : &own, &err);
-	buf_free(&own);
-	assert_true(status >= 0);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
 
 /* The last line of what kab run printed: the run's folder. Caller frees. */
 static char *last_line(const struct buf *out)

@@ -144,10 +144,8 @@ static int make_order(struct bisect_options *o, const char *where, struct error 
 
 static void print_json(const char *run, const struct comparison *c, int status)
 {
-	json_t *all = json_pack("{s:s, s:i, s:o}", "run", run, "status", status, "comparison",
-		comparison_to_json(c));
-
-	cli_print_json(all);
+	cli_print_json(json_pack("{s:s, s:i, s:o}", "run", run, "status", status, "comparison",
+		comparison_to_json(c)));
 }
 
 static int judge(const char *path, const struct cli_common *common, struct error *err)

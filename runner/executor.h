@@ -92,8 +92,6 @@ extern const struct executor_ops vm_executor, exact_executor, local_executor;
  * guest.
  */
 bool vm_lost_write(const char *text);
-/* The same of a guest that did not come up: it may have been reset without a word, too. */
-bool vm_spares_boot(const char *text);
 const struct executor_ops *executor_find(enum executor_kind kind);
 
 #endif

@@ -15,7 +15,8 @@ bool vm_lost_write(const char *text)
 	return strstr(text, "oops: int3: 0000");
 }
 
-bool vm_spares_boot(const char *text)
+/* The same of a guest that did not come up: it may have been reset without a word, too. */
+static bool spares_boot(const char *text)
 {
 	return vm_lost_write(text) || strstr(text, VM_RESET_SILENTLY);
 }
@@ -42,8 +43,8 @@ static void note_no_kvm(struct executor *ex, struct kvm_probe *kvm)
 /*
  * Boots under TCG, again where the emulator and not the kernel was at fault: QEMU before 8.1 with a thread for each CPU
  * can miss a write to code that another CPU is translating. A kernel that patches a static key while
- * it boots then dies of an int3 that is long gone; about one boot in fifty does. And of guests with eight CPUs on two
- * nodes about one in sixty is reset while it looks for PCI devices, without a fault (QEMU's log of them has none). How
+ * it boots then dies of an int3 that is long gone; about one boot in fifty does. And now and then a guest with
+ * eight CPUs on two nodes is reset while it looks for PCI devices, without a triple fault (-d cpu_reset shows none). How
  * often either happened stands in the environment as tcg_boot_retries.
  */
 static struct executor *boot_tcg(const struct boot_request *req, struct error *err)
@@ -53,7 +54,7 @@ static struct executor *boot_tcg(const struct boot_request *req, struct error *e
 
 		if (ex)
 			set_tcg_retries(ex, retries);
-		if (ex || !vm_spares_boot(err->text))
+		if (ex || !spares_boot(err->text))
 			return ex;
 		if (retries + 1 == TCG_BOOTS) {
 			error_prefix(err, "%d times in a row", TCG_BOOTS);
@@ -97,7 +98,7 @@ static int await(struct executor **ex, const struct boot_request *req, struct er
 
 	if (vm_guest_await(*ex, req, err)) {
 		*ex = NULL;
-		if (kvm_of_launch.works || !vm_spares_boot(err->text))
+		if (kvm_of_launch.works || !spares_boot(err->text))
 			return -1;
 		*ex = boot_tcg(req, err);
 		if (!*ex)

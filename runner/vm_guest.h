@@ -6,7 +6,7 @@
 #include "executor.h"
 #include "qemu.h"
 
-/* What is said of a guest that neither died nor was powered off. */
+/* What is said of a guest that was reset with no complaint on its console. */
 #define VM_RESET_SILENTLY "the guest was reset without a word on its console"
 
 struct vm_guest_options {

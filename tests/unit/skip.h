@@ -16,6 +16,13 @@
 		skip(); \
 	} while (0)
 
+/* Leaves the test but in "make test-full", whose cost is @what. A macro: not all programs that include this use cmocka. */
+#define need_full(what) \
+	do { \
+		if (!getenv("KAB_TEST_FULL")) \
+			skip_because("%s: make test-full", what); \
+	} while (0)
+
 /* Minutes until $KAB_TEST_DEADLINE (seconds since 1970), or many where there is no limit. */
 static inline long minutes_left(void)
 {

@@ -29,12 +29,6 @@ static const struct {
 	{ "lazy-mm", "lazy-debug" },
 };
 
-static void need_full(const char *what)
-{
-	if (!getenv("KAB_TEST_FULL"))
-		skip_because("%s: make test-full", what);
-}
-
 /* An arm on the base of the others with the first @patches (0: all) of series @name alone, called @label. */
 static struct arm arm_alone(const char *name, unsigned patches, const char *label)
 {

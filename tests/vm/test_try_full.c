@@ -91,8 +91,7 @@ static void test_each_names_the_patch(void **state)
 	int status;
 
 	(void)state;
-	if (!getenv("KAB_TEST_FULL"))
-		skip_because("a kernel for each patch: make test-full");
+	need_full("a kernel for each patch");
 	delay = file_read(DELAY, NULL, &err);
 	if (!delay)
 		fail_msg("%s", err.text);
@@ -115,8 +114,7 @@ static void test_notes_are_not_guilty(void **state)
 	int status;
 
 	(void)state;
-	if (!getenv("KAB_TEST_FULL"))
-		skip_because("a kernel for each patch: make test-full");
+	need_full("a kernel for each patch");
 	make_folder("notes");
 	write_note("notes", 1);
 	write_note("notes", 2);

@@ -211,6 +211,17 @@ static int run_if_missing(struct run *r, const struct boot_life *life, size_t i,
 	return ret;
 }
 
+/* Who reads that an arm was measured should know what it took to get it up. */
+static void tell_retries(struct run *r, const struct plan_boot *boot, const json_t *env)
+{
+	json_int_t retries = json_integer_value(json_object_get(env, "tcg_boot_retries"));
+
+	if (retries && r->progress)
+		progress_note(r->progress,
+			"boot %s: up at try %d, the emulator was at fault before (tcg_boot_retries)",
+			boot->id, (int)retries + 1);
+}
+
 /* Of a machine that has come up. */
 static int life_begin(struct run *r, const struct boot_state *st, struct executor *ex,
 	struct boot_life *life, struct error *err)
@@ -218,6 +229,7 @@ static int life_begin(struct run *r, const struct boot_state *st, struct executo
 	const bool debug = r->arms[st->boot->arm].kernel.debug;
 	json_t *env = r->ops->env(ex);
 
+	tell_retries(r, st->boot, env);
 	if (st->lost_writes)
 		json_object_set_new(env, "tcg_job_retries", json_integer(st->lost_writes));
 	*life = (struct boot_life){

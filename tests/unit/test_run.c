@@ -3,6 +3,7 @@
  * Order, resume and loss, with an executor of the test's own: it answers jobs as its script says
  * and keeps a journal. Nothing here is about what a workload measures.
  */
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,6 +31,8 @@ static struct script {
 	int interrupt_after;	  /* jobs until Ctrl-C; -1: never */
 	const char *skip_arm;	  /* arm whose jobs end with 77 */
 	const char *dies_when;	  /* arm whose machines start, but do not come up side by side */
+	const char *retried;	  /* arm whose machines come up at the second try */
+	struct progress *progress;
 	bool together;		  /* several machines can be up at once */
 	int up, most_up;
 	int boots, jobs;
@@ -66,6 +69,8 @@ static struct executor *script_boot(const struct boot_request *req, struct error
 		script.most_up = script.up;
 	ex->env = json_pack("{s:s,s:s,s:i}", "accelerator", "tcg", "kernel_release", "6.1.0-test",
 		"boot_ms", script.boots);
+	if (script.retried && !strcmp(script.retried, req->arm->label))
+		json_object_set_new(ex->env, "tcg_boot_retries", json_integer(1));
 	return ex;
 }
 
@@ -190,6 +195,7 @@ static int session(struct run_fixture *f, char **path, struct error *err)
 		.plan = f->plan,
 		.ops = script.together ? &side_by_side : &script_executor,
 		.arms = arms,
+		.progress = script.progress,
 	};
 	int ret;
 
@@ -592,6 +598,37 @@ static void lose_a_write(struct run_fixture *f, bool together)
 	assert_non_null(strstr(boot, "\"tcg_job_retries\": 2"));
 }
 
+/* What the session wrote to standard error. Caller frees. */
+static char *session_said(struct run_fixture *f)
+{
+	const struct cli_common plain = {};
+	__free_char char *file = xasprintf("%s/said", f->results), *path = NULL;
+	int kept = dup(2), fd = open(file, O_CREAT | O_RDWR | O_TRUNC, 0600);
+	struct error err = {};
+	int ret;
+
+	assert_true(kept >= 0 && fd >= 0 && dup2(fd, 2) == 2);
+	script.progress = progress_start(&plain);
+	ret = session(f, &path, &err);
+	progress_end(script.progress);
+	dup2(kept, 2);
+	close(kept);
+	close(fd);
+	assert_int_equal(ret, 0);
+	return file_read(file, NULL, &err);
+}
+
+/* A machine that came up at a later try is told of, and one that came up at once is not. */
+static void test_tries_of_a_boot_are_told(void **state)
+{
+	__free_char char *said = NULL;
+
+	script.retried = "patched";
+	said = session_said(*state);
+	assert_non_null(strstr(said, "boot b000.patched.m0: up at try 2"));
+	assert_null(strstr(said, ".stock.m0: up at"));
+}
+
 static void test_lost_write_is_made_up_for(void **state)
 {
 	lose_a_write(*state, false);
@@ -824,6 +861,7 @@ int main(void)
 			test_lost_machine_costs_its_sample_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_boot_that_is_lost_again_and_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tries_of_a_boot_are_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_write_is_made_up_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_write_side_by_side, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writes_lost_again_and_again, setup, teardown),

@@ -2,15 +2,17 @@
 #
 #   make bench   from nothing to a report: packages, kernels, matrix, verdict, plots
 #   make test    everything that proves it; ends with "N passed, N failed, N skipped"
+#   make fuzz    every parser under libFuzzer, FUZZ_SECONDS each; what crashes one stays in $(B)/fuzz
 #   make plots   the report of the newest run, or of the reference run, drawn again
 #   make install, make deb   for use outside this folder: see packaging/
 #
-# Variables: B (build folder), CC, CFLAGS, prefix, DESTDIR, MATRIX (for bench), V=1 (show commands).
+# Variables: B (build folder), CC, CFLAGS, prefix, DESTDIR, MATRIX (for bench), FUZZ_SECONDS, V=1 (show commands).
 
 B	?= build
 CC	?= gcc
 CFLAGS	?= -O2 -g
 MATRIX	?= matrix/default.yaml
+FUZZ_SECONDS ?= 300
 prefix	?= /usr/local
 bindir	= $(prefix)/bin
 libexecdir = $(prefix)/libexec/kab
@@ -30,6 +32,8 @@ PACKAGES_KERNEL = gcc make libc6-dev linux-source-6.1 bc bison flex libelf-dev c
 PACKAGES_RUN = qemu-system-x86 qemu-system-data linux-perf stress-ng hyperfine gnuplot-nox \
 	fonts-dejavu-core numactl
 PACKAGES_TEST = libcmocka-dev mandoc cppcheck bsdextrautils spin
+# "make fuzz" alone adds these: gcc has no libFuzzer.
+PACKAGES_FUZZ = clang libclang-rt-dev
 # Installed where the archive offers them: without, a test or two are skipped, and say so.
 PACKAGES_OFFERED = linux-source-6.12
 PACKAGES = $(PACKAGES_BUILD) $(PACKAGES_KERNEL) $(PACKAGES_RUN) $(PACKAGES_TEST)
@@ -54,6 +58,7 @@ UNIT	= $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 GUESTTESTS = $(patsubst tests/vm/%.c,$(B)/tests/%,$(wildcard tests/vm/test_*.c))
 BENCH	= $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 
+FUZZERS	= $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS	= $(patsubst tests/fuzz/fuzz_%.c,$(B)/tests/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 
 RUNNER_OBJ = $(RUNNER_SRC:%.c=$(B)/%.o)
@@ -117,6 +122,11 @@ $(B)/tests/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(RUNNER_
 	$(Q)echo "  LINK    $@"
 	$(Q)$(CC) $(SAN) $(LDFLAGS) -o $@ $^ $(HOSTLIBS)
 
+$(B)/tests/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(RUNNER_OBJ)
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  LINK    $@"
+	$(Q)$(CC) $(SAN) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(HOSTLIBS)
+
 $(B)/bench/%: $(B)/tests/bench/%.o $(RUNNER_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(HOSTLIBS)
@@ -127,8 +137,9 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(RUNNER_OBJ)
 unit: all $(UNIT)
 guesttests: all $(GUESTTESTS)
 replays: all $(REPLAYS)
+fuzzers: $(FUZZERS)
 
-.PHONY: all unit guesttests replays
+.PHONY: all unit guesttests replays fuzzers
 
 # ---- what people call ---------------------------------------------------------------------------
 
@@ -171,6 +182,8 @@ bench: build-all
 plots: build-all
 	$(Q)$(B)/kab report
 
+# clang calls a variable unused that only its own cleanup reads.
+FUZZSAN	= SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -Wno-unused-variable'
 ASAN	= SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 
 $(B)/driver: tests/driver.c
@@ -187,6 +200,12 @@ test-full: build-all
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests $(B)/driver
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan $(ASAN) all unit replays
 	$(Q)B=$(B) KAB_TEST_FULL=1 tests/run
+
+# Not "all": the programs themselves are not of clang's making.
+fuzz:
+	$(Q)$(MAKE) --no-print-directory deps PACKAGES_TEST='$(PACKAGES_TEST) $(PACKAGES_FUZZ)'
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/fuzz CC=clang $(FUZZSAN) fuzzers
+	$(Q)B=$(B)/fuzz tests/fuzz/run $(FUZZ_SECONDS)
 
 bench-self: build-all
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) $(BENCH)
@@ -218,4 +237,4 @@ deb: all
 clean:
 	rm -rf $(B)
 
-.PHONY: deps build-all bench plots test test-full bench-self install uninstall deb clean
+.PHONY: deps build-all bench plots test test-full fuzz bench-self install uninstall deb clean

@@ -242,7 +242,9 @@ const char html_style[] =
 	"tr:target{background:var(--panel)}a{color:inherit}a.chip{text-decoration:none}"
 	".paper{display:none}\n"
 	"@supports not selector(tr:has(details)){tr.more{display:table-row}}\n"
-	"td.figure{min-width:11rem}.facts{width:auto}tr.more "
+	/* With a column for the name of the figure the verdict would be off the page. */
+	"td.figure{min-width:11rem}table:has(td.figure){font-size:.85rem}"
+	"table:has(td.figure) .line{white-space:normal}.facts{width:auto}tr.more "
 	"table{width:auto;font-size:.85rem;margin:.2rem 0 .6rem "
 	"1rem}tr.more p{margin:.3rem 0 .3rem 1rem}\n"
 	"code,pre{font-family:ui-monospace,\"DejaVu Sans Mono\",monospace;font-size:.88em}\n"

@@ -270,16 +270,34 @@ static json_t *overhead_json(const struct run *r)
 		t.wall ? rest / (double)t.wall : 0.0);
 }
 
+static void start_clock(struct run *r)
+{
+	r->times = (struct run_times){0};
+	r->since_ns = now_ns();
+	r->load = host_load_read();
+}
+
+/* Writes down the time since the last call; a session that is killed has lost what it spent after it. */
+static int note_times(struct run *r, bool finished, struct error *err)
+{
+	json_t *patch;
+	int ret;
+
+	r->times.wall = now_ns() - r->since_ns;
+	patch = json_pack("{s:o}", "overhead", overhead_json(r));
+	if (finished)
+		json_object_set_new(patch, "state", json_string("finished"));
+	ret = store_update(r->store, patch, err);
+	json_decref(patch);
+	start_clock(r);
+	return ret;
+}
+
 /* Records how the session ended; the first error stays the one that is told. */
 static int close_session(struct run *r, int ret, struct error *err)
 {
-	json_t *patch = json_pack("{s:o}", "overhead", overhead_json(r));
-	int failed;
+	int failed = note_times(r, !ret, ret ? NULL : err);
 
-	if (!ret)
-		json_object_set_new(patch, "state", json_string("finished"));
-	failed = store_update(r->store, patch, ret ? NULL : err);
-	json_decref(patch);
 	return ret || failed ? -1 : 0;
 }
 
@@ -298,16 +316,16 @@ int run_execute(struct run *r, struct error *err)
 {
 	int ret, more = 1;
 
-	r->started_ns = now_ns();
-	r->load = host_load_read();
+	start_clock(r);
 	for (ret = 0; more > 0 && !ret;) {
 		take_stock(r);
 		for (size_t i = 0, n; i < r->plan->nboots && !ret; i += n) {
 			n = group_size(r->plan, i);
 			ret = run_group(r, &r->plan->boots[i], n, err);
+			if (!ret && r->times.boot)
+				ret = note_times(r, false, err);
 		}
 		more = ret ? 0 : run_adaptive_next(r, err);
 	}
-	r->times.wall = now_ns() - r->started_ns;
 	return close_session(r, ret || more < 0 ? -1 : 0, err);
 }

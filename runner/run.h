@@ -46,9 +46,9 @@ struct run {
 	const char *label;	   /* local: the name of the running kernel; else NULL */
 	struct progress *progress; /* NULL: in silence */
 	size_t done, total;	   /* samples of the plan that are in the store */
-	struct run_times times;
-	uint64_t started_ns; /* of this session, by now_ns() */
-	struct host_load load; /* when it started */
+	struct run_times times;	   /* since it was last written down, as the two that follow */
+	uint64_t since_ns;	   /* by now_ns() */
+	struct host_load load;
 };
 
 /*

@@ -38,7 +38,7 @@ static double spent_s(const struct run *r)
 	const json_t *overhead = json_object_get(store_run(r->store), "overhead");
 	json_int_t before = json_integer_value(json_object_get(overhead, "wall_ns"));
 
-	return ((double)before + (double)(now_ns() - r->started_ns)) / 1e9;
+	return ((double)before + (double)(now_ns() - r->since_ns)) / 1e9;
 }
 
 /* How many blocks the budget allows, if all took as long as those so far. */

@@ -6,12 +6,14 @@
 #include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -29,6 +31,7 @@ static struct script {
 	const char *lose_write_at; /* job whose machine dies of the emulator */
 	unsigned lose_writes;	   /* so often */
 	int interrupt_after;	  /* jobs until Ctrl-C; -1: never */
+	int kill_after;		  /* jobs until kill -9; 0: never */
 	const char *skip_arm;	  /* arm whose jobs end with 77 */
 	const char *dies_when;	  /* arm whose machines start, but do not come up side by side */
 	const char *retried;	  /* arm whose machines come up at the second try */
@@ -98,6 +101,8 @@ static int script_run(
 {
 	bool own = !strcmp(job->argv[0], "kab-workload");
 
+	if (script.kill_after && script.jobs == script.kill_after)
+		raise(SIGKILL);
 	if (script.jobs++ == script.interrupt_after)
 		return error_set(err, KAB_INTERRUPTED, "interrupted");
 	buf_addf(&script.journal, "%s\n", job->id);
@@ -511,6 +516,36 @@ static void test_interrupted_run_goes_on(void **state)
 	assert_int_equal(script.boots, 0);
 }
 
+/* Of the time of a session that is killed no more than its last block's is lost: the budget lives on it. */
+static void test_time_of_a_killed_session_counts(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	struct error err = {};
+	struct store *s = store_create(f->results, f->plan, NULL, NULL, NULL, &err);
+	int status;
+	pid_t child;
+
+	path = xstrdup(store_path(s));
+	store_close(s);
+	child = fork();
+	if (!child) {
+		script.kill_after = 1;
+		for (size_t i = 0; f->plan->boots[i].block == 0; i++)
+			script.kill_after += (int)f->plan->boots[i].nsamples;
+		session(f, &path, &err);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	s = store_open(path, false, NULL, &err);
+	assert_true(json_integer_value(json_object_get(json_object_get(store_run(s), "overhead"), "wall_ns")) > 0);
+	assert_false(store_finished(store_run(s)));
+	store_close(s);
+	assert_int_equal(session(f, &path, &err), 0);
+	check_complete(f, path, 0);
+}
+
 static void test_lost_machine_costs_its_sample_alone(void **state)
 {
 	struct run_fixture *f = *state;
@@ -857,6 +892,7 @@ int main(void)
 			test_samples_say_all_that_is_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parameters_and_seed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_interrupted_run_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_time_of_a_killed_session_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_lost_machine_costs_its_sample_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(

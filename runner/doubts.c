@@ -11,6 +11,13 @@ static void warn_of_floor(struct comparison *c)
 		return;
 	while (stats_p_floor(enough, c->paired) * c->primary_count >= c->alpha)
 		enough++;
+	if (enough == c->blocks) {
+		comparison_warn(c,
+			"%u blocks cannot decide at this look: with %zu comparisons the smallest adjusted p is %.2g, and "
+			"no change can be called one; a later look can.",
+			c->blocks, c->primary_count, c->p_floor);
+		return;
+	}
 	comparison_warn(c,
 		"%u %s cannot decide: with %zu comparison%s the smallest adjusted p is %.2g, and "
 		"no change can be called one; %u can.",

@@ -59,9 +59,11 @@ static bool is_precise(const struct row *r, double precision)
 	return half <= precision * fabs(r->e.base_median);
 }
 
-/* Nothing more is asked of this comparison; where nothing can be measured, more blocks are no help.
+/*
+ * Nothing more is asked of this comparison; where nothing can be measured, more blocks are no help. However precise, what
+ * could not yet be called a change at this look is not settled.
  */
-static bool is_settled(const struct row *r, double precision)
+static bool is_settled(const struct comparison *c, const struct row *r, double precision)
 {
 	switch (r->verdict) {
 	case VERDICT_SKIPPED:
@@ -69,7 +71,7 @@ static bool is_settled(const struct row *r, double precision)
 	case VERDICT_SHOWN:
 		return true;
 	case VERDICT_UNCLEAR:
-		return precision > 0 && is_precise(r, precision);
+		return precision > 0 && is_precise(r, precision) && r->e.p_floor * (double)c->primary_count < c->alpha;
 	default:
 		return !(precision > 0) || is_precise(r, precision);
 	}
@@ -86,7 +88,7 @@ static enum cell_state state_of(const struct comparison *c, const char *cell, do
 
 		if (!r->primary || r->control || strcmp(r->cell, cell))
 			continue;
-		if (!is_settled(r, precision))
+		if (!is_settled(c, r, precision))
 			return OPEN;
 		state = SETTLED;
 	}

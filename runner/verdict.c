@@ -111,13 +111,23 @@ static unsigned blocks_to_see(const struct row *r, const struct verdict_rule *ru
 		&r->e, target, rule->alpha, rule->comparisons, r->metric.scale == SCALE_RATIO);
 }
 
+/* A quarter more: what there is would have been enough by itself. */
+static unsigned quarter_more(const struct row *r)
+{
+	return (unsigned)(r->e.blocks + 3) / 4;
+}
+
 /* Blocks whose floor lies above alpha: whatever was measured, they could not have told a change. */
 static void explain_floor(struct row *r, const struct verdict_rule *rule)
 {
-	unsigned decide = blocks_to_decide(r, rule), see = blocks_to_see(r, rule);
+	unsigned decide = blocks_to_decide(r, rule), see = blocks_to_see(r, rule), need = see > decide ? see : decide;
 
-	r->more_blocks = (see > decide ? see : decide) - r->e.blocks;
-	if (r->e.blocks == 1)
+	r->more_blocks = need > r->e.blocks ? need - (unsigned)r->e.blocks : quarter_more(r);
+	if (r->e.blocks >= decide)
+		/* The floor is that of an early look, which may spend but little of alpha. */
+		r->note = xasprintf("%zu %s cannot decide at this look (adjusted p >= %.2g); a later one can", r->e.blocks,
+			unit_of(r, r->e.blocks), fmin(1, r->e.p_floor * rule->comparisons));
+	else if (r->e.blocks == 1)
 		r->note = xasprintf("1 %s cannot decide: how boots differ is unknown; %u can",
 			unit_of(r, 1), decide);
 	else
@@ -143,7 +153,7 @@ static void explain_unclear(struct row *r, const struct verdict_rule *rule)
 		return;
 	}
 	/* There were enough for four times in five, and this was the fifth: a quarter more. */
-	r->more_blocks = see > r->e.blocks ? see - r->e.blocks : (r->e.blocks + 3) / 4;
+	r->more_blocks = see > r->e.blocks ? see - (unsigned)r->e.blocks : quarter_more(r);
 	r->note = xasprintf("could have seen %s; needs %u more %s", size, r->more_blocks,
 		unit_of(r, r->more_blocks));
 }

@@ -212,6 +212,52 @@ static void test_precision(void **state)
 	finish(&w);
 }
 
+/* Five comparisons, of which an early look spends too little alpha to call any a change. */
+#define MORE_CELLS "  - {name: messaging}\n  - {name: switch}\n  - {name: fault}\n"
+
+static const struct row *row_of(const struct comparison *c, const char *cell)
+{
+	for (size_t i = 0; i < c->nrows; i++)
+		if (c->rows[i].primary && !c->rows[i].control && !strcmp(c->rows[i].cell, cell))
+			return &c->rows[i];
+	fail_msg("no %s", cell);
+	return NULL;
+}
+
+/* What an early look cannot decide is not given up, however narrow its interval. */
+static void test_precise_before_it_can_be_decided(void **state)
+{
+	struct compare_options options = {};
+	struct comparison *c;
+	const struct row *r;
+	struct error err;
+	struct world w;
+
+	(void)state;
+	start(&w, MATRIX("precision: 20%\nbudget: 1h\n") MORE_CELLS, 60);
+	/* Ten blocks of two arms in six cells and of the control in one, and the look at them. */
+	jobs_left = 10 * (2 * 6 + 1);
+	assert_int_equal(execute(&w), -1);
+	expect_looks(&w, "[10]");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(plan_of(&w), "closed"), "spawn")), 0);
+	c = compare_runs(w.s, NULL, &options, &err);
+	r = row_of(c, "spawn");
+	assert_int_equal(r->verdict, VERDICT_UNCLEAR);
+	assert_true(r->more_blocks >= 1 && r->more_blocks < 60);
+	assert_non_null(strstr(r->note, "at this look"));
+	for (size_t i = 0; i < c->nwarnings; i++)
+		assert_null(strstr(c->warnings[i], "; 10 can"));
+	comparison_free(c);
+	finish(&w);
+
+	start(&w, MATRIX("precision: 20%\nbudget: 1h\n") MORE_CELLS, 60);
+	assert_int_equal(execute(&w), 0);
+	c = compare_runs(w.s, NULL, &options, &err);
+	assert_int_equal(row_of(c, "spawn")->verdict, VERDICT_IMPROVEMENT);
+	comparison_free(c);
+	finish(&w);
+}
+
 static void test_without_budget_nothing_is_added(void **state)
 {
 	struct world w;
@@ -286,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cells_end_when_they_are_decided),
 		cmocka_unit_test(test_precision),
+		cmocka_unit_test(test_precise_before_it_can_be_decided),
 		cmocka_unit_test(test_without_budget_nothing_is_added),
 		cmocka_unit_test(test_budget_bounds_the_blocks),
 		cmocka_unit_test(test_resumed),

@@ -198,6 +198,14 @@ static int unpack_tarball(
 	return run_or_fail(argv, log, "unpacking the base", err);
 }
 
+static void drop_index(const char *index)
+{
+	__free_char char *lock = xasprintf("%s.lock", index);
+
+	unlink(index);
+	unlink(lock);
+}
+
 /* An index of our own, so that neither the user's index nor the working tree is touched. */
 static int unpack_git(const struct source *s, const char *to, const char *log, struct error *err)
 {
@@ -207,11 +215,15 @@ static int unpack_git(const struct source *s, const char *to, const char *log, s
 		"env", index, "git", "-C", s->path, "read-tree", s->object, NULL};
 	const char *const write[] = {"env", index, "git", "-C", s->path, "checkout-index", "--all",
 		"--quiet", prefix, NULL};
-	int ret = run_or_fail(read, log, "reading the base's git tree", err);
+	const char *file = strchr(index, '=') + 1;
+	int ret;
 
+	/* A git that was killed leaves its lock. Who is here holds the source's, so that no other git uses it. */
+	drop_index(file);
+	ret = run_or_fail(read, log, "reading the base's git tree", err);
 	if (!ret)
 		ret = run_or_fail(write, log, "unpacking the base", err);
-	unlink(strchr(index, '=') + 1);
+	drop_index(file);
 	return ret;
 }
 

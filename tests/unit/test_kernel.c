@@ -516,6 +516,27 @@ static void test_git_base(void **state)
 	arm_clear(&a);
 }
 
+/* A git that is killed leaves the lock of its index, which no later build may be stopped by. */
+static void test_git_killed_while_unpacking(void **state)
+{
+	struct arm a = arm_of("good", 0);
+	struct kernel k;
+
+	(void)state;
+	free(a.base.tarball);
+	a.base = (struct base){.tree = xstrdup(fx->git)};
+	build_or_fail(&a, &k);
+	kernel_clear(&k);
+	shell("cd %s/kab; name=$(ls sources); chmod -R u+w .; rm -r *; mkdir sources;"
+	      " touch sources/$name.tmp.index sources/$name.tmp.index.lock",
+		fx->dir);
+	build_or_fail(&a, &k);
+	expect_image(&k, "/* 30 */", true);
+	assert_int_equal(entries("sources"), 1);
+	kernel_clear(&k);
+	arm_clear(&a);
+}
+
 static void test_failing_patches_are_named(void **state)
 {
 	(void)state;
@@ -1273,6 +1294,7 @@ int main(void)
 		TEST(test_mutation_alignment_and_config),
 		TEST(test_shared_sources_are_not_written_to),
 		TEST(test_git_base),
+		TEST(test_git_killed_while_unpacking),
 		TEST(test_failing_patches_are_named),
 		TEST(test_bad_arms_are_refused),
 		TEST(test_bad_bases_are_refused),

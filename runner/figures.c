@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "figures.h"
 
+#include <math.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +199,8 @@ int figures_of_command(const char *out, const struct figure *f, struct sample *s
 	}
 	if (readers[f->kind](out, f->expr, &value, err))
 		return error_prefix(err, "figure %s", f->name);
+	if (!isfinite(value))
+		return error_set(err, KAB_ENVIRONMENT, "figure %s: it is %g; expected a finite number", f->name, value);
 	sample_set_metric(s, f->name, value);
 	return 0;
 }

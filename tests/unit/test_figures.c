@@ -131,6 +131,11 @@ static void test_regex(void **state)
 	expect_no_figure(FIGURE_REGEX, "([a-z]+) benchmark", "pipe benchmark", "no number");
 	expect_no_figure(FIGURE_REGEX, "x(1)?y", "xy", "finds no figure");
 	expect_no_figure(FIGURE_REGEX, "[0-9]+ ops", "12 ops", "finds no figure");
+	/* What a program prints that divided by nothing. */
+	expect_no_figure(FIGURE_REGEX, "([a-z]+) ops", "inf ops", "finite");
+	expect_no_figure(FIGURE_REGEX, "([-a-z]+) ops", "-nan ops", "finite");
+	expect_no_figure(FIGURE_REGEX, "([0-9e]+) ops", "1e999 ops", "finite");
+	expect_no_figure(FIGURE_YAML, "/rate", "rate: .nan\n", "rate");
 }
 
 static void test_json_pointer(void **state)

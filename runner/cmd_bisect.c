@@ -186,6 +186,10 @@ int cmd_bisect(int argc, char **argv)
 		return KAB_OK;
 	if (!ret)
 		ret = make_order(&o, nargs ? argv[0] : ".", &err) || try_prepare(&o.order, &err);
+	/* A mistake that is the same at each revision must not make git skip them all. */
+	if (!ret && o.order.asks)
+		ret = error_set(&err, KAB_USAGE,
+			"%s holds commands and did not come with kab: look at them and give --yes", o.order.matrix);
 	/* With nothing to compare every revision would be good. */
 	if (!ret && !o.order.comparisons)
 		ret = error_set(&err, KAB_USAGE, "%s: no primary figure to judge a revision by",

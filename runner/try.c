@@ -222,7 +222,7 @@ static char *write_matrix(struct try_order *o, const char *path, struct error *e
 /* Blocks for the matrix @m, more than its own where those could not give a verdict; 0: its own. */
 static int settle_blocks(struct try_order *o, const struct matrix *m, struct error *err)
 {
-	struct plan_options opt = {.only = o->only};
+	struct plan_options opt = {.only = o->only, .blocks = o->blocks};
 	struct plan *p = plan_make(m, &opt, err);
 	unsigned need;
 
@@ -264,6 +264,7 @@ int try_prepare(struct try_order *o, struct error *err)
 	o->path = write_matrix(o, from, err);
 	m = o->path ? matrix_read(o->path, err) : NULL;
 	ret = m ? settle_blocks(o, m, err) : -1;
+	o->asks = m && m->has_commands && !o->yes && !path_is_own_matrix(from);
 	matrix_free(m);
 	return ret;
 }

@@ -25,6 +25,7 @@ struct try_order {
 	const char *only, *results, *seed;
 	unsigned blocks; /* 0: the matrix's, or more if a verdict needs them */
 	bool yes, dry_run, fresh, exact;
+	bool asks;	    /* the matrix has commands of somebody's that nobody agreed to, as try_prepare() found out */
 	size_t comparisons; /* primary ones that the run makes, as try_prepare() found out */
 	struct cli_common common;
 };

@@ -403,6 +403,10 @@ static void test_bisect_stops_at_mistakes(void **state)
 	expect_kab(
 		130, "bisect git --matrix secondary.yaml --good base", "no primary figure", NULL);
 	expect_kab(130, "bisect kab", "no git tree", NULL);
+	/* Asked about at each revision it would have git skip them all, each after its kernels were built. */
+	shell("cp m.yaml commands.yaml; echo '  - {name: c, command: \"true\", figure: {regex: \"(1)\", name: n, unit: u,"
+	      " better: more}}' >>commands.yaml");
+	expect_kab(130, "bisect git --matrix commands.yaml --good base", "commands.yaml", "--yes", NULL);
 	expect_kab(130, "bisect git git", "found 2 operands", NULL);
 	expect_kab(0, "bisect --help", "usage: kab bisect", NULL);
 }

@@ -174,8 +174,8 @@ static int compare_and_print(const struct arguments *a, char **paths, int npaths
 
 static int for_bisect(const struct arguments *a, int status)
 {
-	return a->bisect && (status == KAB_UNCLEAR || status == KAB_ENVIRONMENT) ? BISECT_SKIP
-										 : status;
+	/* git takes all but 0 and those above 127 for a verdict, a run that cannot be read, too. */
+	return a->bisect && status != KAB_OK && status != KAB_REGRESSION && status != KAB_INTERRUPTED ? BISECT_SKIP : status;
 }
 
 int cmd_compare(int argc, char **argv)

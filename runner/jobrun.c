@@ -354,8 +354,8 @@ static void drain(struct run *r, struct job_result *res)
 	}
 }
 
-/* perf's output file, which is removed. */
-static char *take_perf(const struct run *r)
+/* perf's output file, which is removed. What is too long to be handed over fails the job. */
+static char *take_perf(const struct run *r, struct job_result *res)
 {
 	const char *root = r->place->root ? r->place->root : "";
 	__free_char char *path = xasprintf("%s%s", root, r->perf_file);
@@ -366,6 +366,10 @@ static char *take_perf(const struct run *r)
 	if (text && r->job->record) {
 		char *bytes = len <= PROTO_OUTPUT_MAX ? proto_bytes(text, len) : NULL;
 
+		if (!bytes)
+			fail(res, SAMPLE_FAILED,
+				"perf record wrote %zu MiB, more than the %u MiB that can be taken over: fewer events, or less of them",
+				len >> 20, PROTO_OUTPUT_MAX >> 20);
 		free(text);
 		return bytes;
 	}
@@ -403,7 +407,7 @@ void jobrun(const struct job *job, const struct jobrun_place *place, jobrun_beat
 	}
 	drain(&r, res);
 	if (r.perf_file)
-		res->perf = take_perf(&r);
+		res->perf = take_perf(&r, res);
 out:
 	if (r.pidfd >= 0)
 		close(r.pidfd);

@@ -444,6 +444,30 @@ static void test_perf_records_a_job(void **state)
 	dir_remove(tmp, NULL);
 }
 
+/* A recording that cannot be handed over is told of. */
+static void test_perf_records_too_much(void **state)
+{
+	const char *argv[] = {"sh", "-c", "truncate -s 17M \"$1\"/kab-perf.*", "sh", NULL, NULL};
+	const char *const none[] = {NULL};
+	struct job job = {
+		.id = "x", .argv = argv, .capture = none, .record = JOB_PROFILE, .timeout_s = 60};
+	char tmp[] = "/tmp/kab-test-XXXXXX";
+	struct jobrun_place place = {.tmp = tmp};
+	struct job_result res;
+
+	(void)state;
+	if (!perf_works())
+		skip_because("perf record does not work on this machine's kernel");
+	assert_non_null(mkdtemp(tmp));
+	argv[4] = tmp;
+	jobrun(&job, &place, beat, NULL, &res);
+	assert_int_equal(res.status, SAMPLE_FAILED);
+	assert_non_null(strstr(res.reason, "17 MiB"));
+	assert_null(res.perf);
+	job_result_clear(&res);
+	dir_remove(tmp, NULL);
+}
+
 /* Where perf is not, the pass is skipped with the reason, and the job is not run at all. */
 static void test_no_perf_no_pass(void **state)
 {
@@ -487,6 +511,7 @@ int main(void)
 		cmocka_unit_test(test_one_block_is_uncertain),
 		cmocka_unit_test(test_report_has_passes),
 		cmocka_unit_test(test_perf_records_a_job),
+		cmocka_unit_test(test_perf_records_too_much),
 		cmocka_unit_test(test_no_perf_no_pass),
 		cmocka_unit_test(test_no_perf_data),
 	};

@@ -370,7 +370,8 @@ struct matrix *matrix_read(const char *path, struct error *err)
 	char *text = file_read(path, &len, err);
 
 	if (!text) {
-		err->status = KAB_USAGE;
+		if (err)
+			err->status = KAB_USAGE;
 		return NULL;
 	}
 	if (strlen(text) != len) {

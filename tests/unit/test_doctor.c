@@ -309,6 +309,19 @@ static void test_usage(void **state)
 	buf_free(&out);
 }
 
+/* Where kab's own files are not, too: it is the one to be asked what is wrong. */
+static void test_files_of_its_own_are_missing(void **state)
+{
+	struct buf out = {};
+
+	(void)state;
+	/* Whatever else it finds here. */
+	if (call(&out, "KAB_HOME=/nonexistent", "--no-try") != KAB_OK)
+		assert_non_null(strstr(out.data, "stops"));
+	assert_non_null(strstr(out.data, "perf paranoia"));
+	buf_free(&out);
+}
+
 /* What a run recorded stands in the head of its report, before the verdicts. */
 static void test_findings_are_in_the_report(void **state)
 {
@@ -361,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_a_bare_machine),
 		cmocka_unit_test(test_a_package_is_missed),
 		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_files_of_its_own_are_missing),
 		cmocka_unit_test(test_findings_are_in_the_report),
 	};
 

@@ -79,13 +79,109 @@ static int read_better(
 	return suggestion_error(s, node, "unknown direction", &g);
 }
 
+/*
+ * The C library writes repetitions out as it compiles: x{9} becomes nine x, x+ two, and of repetitions within one another
+ * the numbers multiply. Some forty characters can so take all memory there is.
+ */
+#define REGEX_PARTS_MAX 10000
+#define REGEX_DEPTH_MAX 50
+
+struct regex_parts {
+	struct {
+		unsigned long all, last; /* last: of what a repetition now would repeat */
+	} group[REGEX_DEPTH_MAX + 1];
+	unsigned depth;
+};
+
+static void add_part(struct regex_parts *p, unsigned long n)
+{
+	p->group[p->depth].all += n;
+	p->group[p->depth].last = n;
+}
+
+static void repeat_part(struct regex_parts *p, unsigned long times)
+{
+	unsigned long more = p->group[p->depth].last * (times ? times - 1 : 0);
+
+	p->group[p->depth].all += more;
+	p->group[p->depth].last += more;
+}
+
+/* Past the bracket expression at @e, the brackets that are meant as such and the classes in it too. */
+static const char *after_brackets(const char *e)
+{
+	e += e[1] == '^' ? 2 : 1;
+	if (*e == ']')
+		e++;
+	while (*e && *e != ']')
+		if (*e == '[' && e[1] && strchr(":.=", e[1])) {
+			const char end[] = {e[1], ']', '\0'}, *close = strstr(e + 2, end);
+
+			e = close ? close + 2 : e + 1;
+		} else {
+			e++;
+		}
+	return *e ? e + 1 : e;
+}
+
+/* Past the bounds at @e, which are met at most *@times. */
+static const char *after_bounds(const char *e, unsigned long *times)
+{
+	char *end;
+
+	*times = strtoul(e + 1, &end, 10);
+	if (*end == ',') {
+		unsigned long most = strtoul(end + 1, &end, 10);
+
+		*times = most > *times ? most : *times + 1;
+	}
+	return *end == '}' ? end + 1 : e + 1;
+}
+
+/* Whether @e stays small when it is compiled, whatever else is wrong with it. */
+static bool regex_is_small(const char *e)
+{
+	struct regex_parts p = {};
+
+	while (*e) {
+		unsigned long times = 2;
+		char c = *e;
+
+		if (c == '(' && ++p.depth <= REGEX_DEPTH_MAX) {
+			p.group[p.depth].all = p.group[p.depth].last = 0;
+		} else if (c == ')' && p.depth) {
+			p.depth--;
+			add_part(&p, p.group[p.depth + 1].all + 1);
+		} else if (c == '+' || c == '{') {
+			e = c == '{' ? after_bounds(e, &times) - 1 : e;
+			if (times > REGEX_PARTS_MAX)
+				return false;
+			repeat_part(&p, times);
+		} else if (c == '[') {
+			e = after_brackets(e) - 1;
+			add_part(&p, 1);
+		} else if (c != '*' && c != '?') {
+			e += c == '\\' && e[1];
+			add_part(&p, 1);
+		}
+		if (p.depth >= REGEX_DEPTH_MAX || p.group[p.depth].all > REGEX_PARTS_MAX)
+			return false;
+		e++;
+	}
+	return true;
+}
+
 static int check_regex(struct schema *s, const yaml_node_t *node, const char *expr)
 {
 	regex_t re;
 	size_t groups;
 	char why[128];
-	int ret = regcomp(&re, expr, REG_EXTENDED);
+	int ret;
 
+	if (!regex_is_small(expr))
+		return schema_error(s, node,
+			"'%.200s' repeats what is repeated too often; expected fewer of + and {...} within one another", expr);
+	ret = regcomp(&re, expr, REG_EXTENDED);
 	if (ret) {
 		regerror(ret, &re, why, sizeof(why));
 		return schema_error(

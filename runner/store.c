@@ -294,15 +294,21 @@ static int read_lines(struct store *s, size_t *torn, struct error *err)
 	return 0;
 }
 
+static int check_is_run(const struct store *s, struct error *err)
+{
+	__free_char char *path = xasprintf("%s/run.json", s->path);
+
+	return access(path, F_OK)
+		       ? error_set(err, KAB_USAGE, "%s: not a run folder (no run.json in it)", s->path)
+		       : 0;
+}
+
 static int read_run(struct store *s, struct error *err)
 {
 	__free_char char *path = xasprintf("%s/run.json", s->path);
 	const json_t *schema;
 	json_error_t je;
 
-	if (access(path, F_OK))
-		return error_set(
-			err, KAB_USAGE, "%s: not a run folder (no run.json in it)", s->path);
 	s->run = json_load_file(path, 0, &je);
 	if (!s->run)
 		return error_set(err, KAB_USAGE, "%s:%d:%d: %s", path, je.line, je.column, je.text);
@@ -316,7 +322,7 @@ static int read_run(struct store *s, struct error *err)
 	return 0;
 }
 
-/* The lock comes first: a line that another kab is writing is not torn. */
+/* The lock comes first: a line that another kab is writing is not torn, and what it writes to run.json is not lost. */
 static int open_for_writing(struct store *s, struct error *err)
 {
 	return take_lock(s, err) || open_lines(s, err) ? -1 : 0;
@@ -338,7 +344,7 @@ struct store *store_open(const char *path, bool write, size_t *torn, struct erro
 	/* Without its slashes, so that names made from it read well. */
 	while (strlen(s->path) > 1 && s->path[strlen(s->path) - 1] == '/')
 		s->path[strlen(s->path) - 1] = '\0';
-	if (read_run(s, err) || (write && open_for_writing(s, err)) || read_lines(s, torn, err) ||
+	if (check_is_run(s, err) || (write && open_for_writing(s, err)) || read_run(s, err) || read_lines(s, torn, err) ||
 		(write && cut_torn(s, err)) || reparse_matrix(s, err)) {
 		store_close(s);
 		return NULL;

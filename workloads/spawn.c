@@ -56,18 +56,18 @@ static bool touch(volatile unsigned char *p, size_t size, size_t page, bool veri
 static const char *live(struct child *c)
 {
 	const struct load *l = c->load;
-	unsigned char *heap;
+	unsigned char *heap = NULL;
 
 	/* From the far end of what is to be touched, which is below what this function uses. */
 	if (!touch(c->stack + l->stack - l->touch, l->touch - SPARE * l->page, l->page, c->verify))
 		return "a stack that was just mapped is not empty";
-	if (!l->heap)
-		return NULL;
-	heap = mmap(NULL, l->heap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (heap == MAP_FAILED)
-		return "no memory for a thread to map";
-	if (!touch(heap, l->heap, l->page, c->verify))
-		return "memory that was just mapped is not empty";
+	if (l->heap) {
+		heap = mmap(NULL, l->heap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (heap == MAP_FAILED)
+			return "no memory for a thread to map";
+		if (!touch(heap, l->heap, l->page, c->verify))
+			return "memory that was just mapped is not empty";
+	}
 	if (c->timed)
 		c->done_ns = clock_ns();
 	if (l->lifetime_ns)
@@ -77,7 +77,8 @@ static const char *live(struct child *c)
 	for (size_t at = 0; c->verify && at < l->heap; at += l->page)
 		if (heap[at] != 1)
 			return "a thread's memory has changed";
-	munmap(heap, l->heap);
+	if (heap)
+		munmap(heap, l->heap);
 	return NULL;
 }
 

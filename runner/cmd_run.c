@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* kab run: what it will do, whether it may, and off it goes. run_order.c finds out which run is
  * meant. */
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +72,19 @@ static bool came_with_kab(const struct matrix *m)
 	return text && !strcmp(text, m->text);
 }
 
+/* Waits for the terminal's line or for a signal, one that came before included. */
+static void wait_for_answer(void)
+{
+	struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
+	sigset_t all, before;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	if (!kab_interrupted)
+		ppoll(&fd, 1, NULL, &before);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
 static int ask_for_commands(const struct run_order *o, struct error *err)
 {
 	const struct matrix *m = o->matrix;
@@ -89,9 +104,10 @@ static int ask_for_commands(const struct run_order *o, struct error *err)
 			"%s holds commands and did not come with kab: look at them and give --yes",
 			m->path);
 	fprintf(stderr, "Run them? [y/N] ");
-	answer = getchar();
+	wait_for_answer();
 	if (kab_interrupted)
 		return error_set(err, KAB_INTERRUPTED, "interrupted; nothing was run");
+	answer = getchar();
 	if (answer != 'y' && answer != 'Y')
 		return error_set(err, KAB_USAGE, "the commands of %s were not agreed to", m->path);
 	return 0;

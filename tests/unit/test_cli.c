@@ -91,7 +91,7 @@ static void test_the_newest_run_is_meant(void **state)
 	}
 	call(&out, "show --json");
 	assert_int_equal(out.data[0], '{');
-	assert_int_equal(call(&out, "compare --bisect"), KAB_USAGE);
+	assert_int_equal(call(&out, "compare --bisect"), 125);
 	assert_int_equal(call(&out, "show --symbols"), KAB_USAGE);
 	unsetenv("KAB_RESULTS");
 	buf_free(&out);
@@ -171,18 +171,13 @@ static void test_signals_that_were_ignored_stay_so(void **state)
 	assert_int_equal(dir_remove(dir, NULL), 0);
 }
 
-/* kab on a terminal of its own, which asks whether it may run a command. Its id; the terminal's
- * other end in @fd. */
-static pid_t asking_kab(const char *dir, int *fd)
+/* kab on a terminal of its own, which is about to ask whether it may run @command. Its id; the terminal's other end in @fd. */
+static pid_t kab_on_terminal(const char *dir, const char *command, int *fd)
 {
-	static const char matrix[] =
-		"arms: {here: {}}\nexecutor: {local: {}}\nworkloads:\n"
-		"  - {name: nothing, command: 'echo 1', figure: {regex: '([0-9])', "
-		"name: ones, unit: x, better: more}}\n";
+	__free_char char *matrix = xasprintf("arms: {here: {}}\nexecutor: {local: {}}\nworkloads:\n"
+					     "  - {name: nothing, command: '%s', figure: {regex: '([0-9])', "
+					     "name: ones, unit: x, better: more}}\n", command);
 	__free_char char *path = xasprintf("%s/m.yaml", dir);
-	char text[4096] = "";
-	size_t len = 0;
-	ssize_t n = 1;
 	pid_t pid;
 
 	assert_int_equal(file_write_atomic(path, matrix, strlen(matrix), NULL), 0);
@@ -195,14 +190,22 @@ static pid_t asking_kab(const char *dir, int *fd)
 		execl(kab(), "kab", "run", path, "--results", dir, NULL);
 		_exit(127);
 	}
+	return pid;
+}
+
+static void read_question(int fd)
+{
+	char text[32768] = "";
+	size_t len = 0;
+	ssize_t n = 1;
+
 	while (n > 0 && !strstr(text, "[y/N]") && len < sizeof(text) - 1) {
-		n = read(*fd, text + len, sizeof(text) - 1 - len);
+		n = read(fd, text + len, sizeof(text) - 1 - len);
 		len += n > 0 ? (size_t)n : 0;
 		text[len] = '\0';
 	}
 	if (!strstr(text, "[y/N]"))
 		fail_msg("no question: %s", text);
-	return pid;
 }
 
 static void test_answers_to_the_question(void **state)
@@ -217,8 +220,9 @@ static void test_answers_to_the_question(void **state)
 	assert_non_null(mkdtemp(dir));
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		int fd, status;
-		pid_t pid = asking_kab(dir, &fd);
+		pid_t pid = kab_on_terminal(dir, "echo 1", &fd);
 
+		read_question(fd);
 		assert_int_equal(
 			write(fd, cases[i].keys, strlen(cases[i].keys)), strlen(cases[i].keys));
 		assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -226,6 +230,44 @@ static void test_answers_to_the_question(void **state)
 		assert_int_equal(WEXITSTATUS(status), cases[i].status);
 		close(fd);
 	}
+	assert_int_equal(dir_remove(dir, NULL), 0);
+}
+
+/* Its exit status; the test fails if it goes on for long. */
+static int end_of(pid_t pid)
+{
+	int status;
+
+	for (int i = 0; i < 3000; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid) {
+			assert_true(WIFEXITED(status));
+			return WEXITSTATUS(status);
+		}
+		usleep(10000);
+	}
+	kill(pid, SIGKILL);
+	fail_msg("it still waits for an answer");
+	return -1;
+}
+
+/* Ctrl-C just before the question is no answer to wait for: here what comes before it is more than the terminal takes. */
+static void test_interrupted_before_it_asks(void **state)
+{
+	char dir[] = "/tmp/kab-cli-XXXXXX", command[20000];
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	memset(command, 'x', sizeof(command) - 1);
+	command[sizeof(command) - 1] = '\0';
+	pid = kab_on_terminal(dir, command, &fd);
+	usleep(500000);
+	kill(pid, SIGINT);
+	usleep(100000);
+	read_question(fd);
+	assert_int_equal(end_of(pid), KAB_INTERRUPTED);
+	close(fd);
 	assert_int_equal(dir_remove(dir, NULL), 0);
 }
 
@@ -238,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_counts_start_at_one),
 		cmocka_unit_test(test_signals_that_were_ignored_stay_so),
 		cmocka_unit_test(test_answers_to_the_question),
+		cmocka_unit_test(test_interrupted_before_it_asks),
 	};
 
 	return cmocka_run_group_tests_name("cli", tests, NULL, NULL);

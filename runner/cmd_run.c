@@ -146,16 +146,21 @@ static int build(struct run_order *o, struct error *err)
 /* The folder: new, or told that it goes on. */
 static int settle_store(struct run_order *o, struct error *err)
 {
+	bool fresh = !o->store;
 	json_t *patch;
 	int ret;
 
-	if (!o->store) {
+	if (fresh)
 		o->store =
 			store_create(o->results, o->plan, o->options, o->arms_json, o->host, err);
-		return o->store ? doctor_record(o->store, o->arms[0].kernel.image,
-					  o->matrix->executor == EXECUTOR_VM, err)
-				: -1;
-	}
+	if (!o->store)
+		return -1;
+	/* Looking takes a while, in which the session that created the run may have been killed. */
+	if (!json_object_get(store_run(o->store), "doctor") &&
+		doctor_record(o->store, o->arms[0].kernel.image, o->matrix->executor == EXECUTOR_VM, err))
+		return -1;
+	if (fresh)
+		return 0;
 	patch = json_pack("{s:s,s:{s:i,s:I}}", "state", "running", "plan", "blocks",
 		(int)o->plan->boots[o->plan->nboots - 1].block + 1, "boots",
 		(json_int_t)o->plan->nboots);

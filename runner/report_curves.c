@@ -319,15 +319,29 @@ static void add_rings_of(struct plot *p, const struct merged *m, struct latency_
 	}
 }
 
+/* Block numbers lie below it; not as many need have a pair of boots. */
+static unsigned blocks_end(const struct report *r)
+{
+	size_t n;
+	const struct sample *s = store_samples(r->run, &n);
+	unsigned end = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (s[i].block >= end)
+			end = s[i].block + 1;
+	return end;
+}
+
 static void add_latency(struct plot *p, const struct report *r, const char *cell, const char *arm,
 	struct latency_range *range)
 {
 	struct merged *m = xcalloc(1, sizeof(*m));
+	unsigned blocks = blocks_end(r);
 
 	if (merge_samples(m, r, arm, cell, -1))
 		add_line_of(p, m, range);
 	plot_next_index(p, 2);
-	for (unsigned block = 0; block < r->c->blocks; block++)
+	for (unsigned block = 0; block < blocks; block++)
 		if (merge_samples(m, r, arm, cell, block))
 			add_rings_of(p, m, range);
 	plot_next_index(p, 2);

@@ -165,14 +165,6 @@ void blocks_free(struct blocks *b)
 	*b = (struct blocks){0};
 }
 
-const struct cell *report_cell(const struct report *r, const char *id)
-{
-	for (size_t i = 0; i < r->plan->ncells; i++)
-		if (!strcmp(r->plan->cells[i].id, id))
-			return &r->plan->cells[i];
-	return NULL;
-}
-
 const char *report_text(const struct report *r, const char *object, const char *key)
 {
 	const json_t *o = store_run(r->run);

@@ -96,8 +96,6 @@ void report_data_clear(struct report *r);
 void report_conditions(struct report *r);
 void report_conditions_clear(struct report *r);
 
-/* The plan's cell called @id, or NULL. */
-const struct cell *report_cell(const struct report *r, const char *id);
 /* A string of run.json by key, and by key of an object in it; "" if it is not there. */
 const char *report_text(const struct report *r, const char *object, const char *key);
 /* The row is one of those that the run was made for: primary, and no control unless there is

@@ -410,25 +410,18 @@ const char *text_p(char out[TEXT_NUMBER], double p)
 	return out;
 }
 
-static const struct {
-	const char *ascii, *utf8;
-} marks[] = {
-	[VERDICT_SAME] = {"=", "\u25cf"},
-	[VERDICT_IMPROVEMENT] = {"^", "\u25b2"},
-	[VERDICT_REGRESSION] = {"v", "\u25bc"},
-	[VERDICT_CHANGED] = {"*", "\u25c6"},
-	[VERDICT_UNCLEAR] = {"?", "\u25c7"},
-	[VERDICT_SHOWN] = {" ", "\u00b7"},
-	[VERDICT_SKIPPED] = {"-", "\u2013"},
-	[VERDICT_FAILED] = {"!", "\u2716"},
+static const char *const marks[] = {
+	[VERDICT_SAME] = "\u25cf",
+	[VERDICT_IMPROVEMENT] = "\u25b2",
+	[VERDICT_REGRESSION] = "\u25bc",
+	[VERDICT_CHANGED] = "\u25c6",
+	[VERDICT_UNCLEAR] = "\u25c7",
+	[VERDICT_SHOWN] = "\u00b7",
+	[VERDICT_SKIPPED] = "\u2013",
+	[VERDICT_FAILED] = "\u2716",
 };
-
-const char *text_mark(enum verdict v)
-{
-	return marks[v].ascii;
-}
 
 const char *text_mark_utf8(enum verdict v)
 {
-	return marks[v].utf8;
+	return marks[v];
 }

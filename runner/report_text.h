@@ -56,8 +56,7 @@ const char *text_effect(char out[TEXT_NUMBER], const struct row *r, double v);
 const char *text_interval(char out[2 * TEXT_NUMBER + 4], const struct row *r);
 /* "0.0123", "< 0.0001", "-" for none. */
 const char *text_p(char out[TEXT_NUMBER], double p);
-/* A mark that says the verdict without colour: "^", "v", "=", "?" ... (ASCII) and in UTF-8. */
-const char *text_mark(enum verdict v);
+/* A mark that says the verdict without colour, in UTF-8. */
 const char *text_mark_utf8(enum verdict v);
 
 /* Row has an effect and an interval. */

@@ -172,11 +172,6 @@ int ids_open(struct ids *ids, const struct ids_machine *m, int offset, unsigned 
 	return 0;
 }
 
-void ids_close(struct ids *ids)
-{
-	munmap(ids->slot, SEQ_IDS * sizeof(*ids->slot));
-}
-
 /* The node that the id in @look was first seen on, plus 1. */
 static uint32_t first_node(struct seq_slot *slot, uint32_t node)
 {

@@ -75,7 +75,6 @@ struct ids_look {
 /* The table for a process with at most @threads threads; UINT_MAX: no bound on them. 0, or -1 with
  * errno. */
 int ids_open(struct ids *ids, const struct ids_machine *m, int offset, unsigned threads);
-void ids_close(struct ids *ids);
 
 /*
  * Looks at the calling thread's id, and for @rounds reads whether another thread has the same.

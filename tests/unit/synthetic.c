@@ -161,7 +161,8 @@ char *synth_run(const char *results, const struct synth *s)
 			  : s->only ? json_pack("{s:s}", "only", s->only)
 				    : NULL,
 	       *arms = parse(s->arms), *host = parse(s->host);
-	const struct plan_options opt = {.aa = s->aa, .only = s->only};
+	/* The order takes part in what the generator gives to whom. */
+	const struct plan_options opt = {.aa = s->aa, .only = s->only, .seed = s->seed + 1};
 	struct maker m = {.s = s};
 	struct error err;
 	char *path;

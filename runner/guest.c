@@ -66,6 +66,22 @@ static const struct mount_point root_mounts[] = {
 	{"tracefs", HOST "/sys/kernel/tracing", NULL, true},
 };
 
+/* What udev or a distribution's scripts would make: programs are told to write to /dev/stdout. */
+static void link_streams(void)
+{
+	static const char *const links[][2] = {
+		{"/proc/self/fd", "/dev/fd"},
+		{"/proc/self/fd/0", "/dev/stdin"},
+		{"/proc/self/fd/1", "/dev/stdout"},
+		{"/proc/self/fd/2", "/dev/stderr"},
+	};
+
+	/* One devtmpfs is mounted on both /dev. */
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		if (symlink(links[i][0], links[i][1]))
+			fprintf(stderr, "kab-guest: %s: %s\n", links[i][1], strerror(errno));
+}
+
 static int mount_all(const struct mount_point *m, size_t n, struct error *err)
 {
 	for (; n; n--, m++) {
@@ -248,6 +264,7 @@ static int guest_run(struct error *err)
 
 	if (mount_all(own_mounts, ARRAY_SIZE(own_mounts), err))
 		return -1;
+	link_streams();
 	port = open_port(err);
 	if (port < 0)
 		return -1;

@@ -149,6 +149,40 @@ static void test_verdicts(void **state)
 	buf_free(&out);
 }
 
+/* Each program of the matrix of examples gives its figure in a guest, or is not installed. */
+static void test_programs(void **state)
+{
+	const char *const argv[] = {"sed", "/^  patched:/d", "matrix/programs.yaml", NULL};
+	__free_char char *matrix = xasprintf("%s/programs.yaml", results), *run = NULL, *path = NULL, *text = NULL;
+	struct buf out = {};
+	struct error err;
+	char *save = NULL;
+	unsigned ok = 0;
+
+	(void)state;
+	assert_int_equal(run_capture(argv, NULL, &out, &err), 0);
+	assert_int_equal(file_write_atomic(matrix, out.data, out.len, NULL), 0);
+	assert_int_equal(run_kab(&out, "run --results %s --blocks 1 --yes %s", results, matrix), 0);
+	run = last_line(&out);
+	buf_free(&out);
+	path = xasprintf("%s/samples.jsonl", run);
+	text = file_read(path, NULL, NULL);
+	assert_non_null(text);
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		json_t *s = json_loads(line, 0, NULL);
+		const char *status = json_string_value(json_object_get(s, "status"));
+		const char *reason = json_string_value(json_object_get(s, "reason"));
+
+		assert_non_null(status);
+		if (strcmp(status, "ok") && !(reason && strstr(reason, "no hackbench")) &&
+			!(reason && strstr(reason, "no will-it-scale")))
+			fail_msg("%s: %s", json_string_value(json_object_get(s, "cell")), reason ? reason : status);
+		ok += !strcmp(status, "ok");
+		json_decref(s);
+	}
+	assert_true(ok >= 4 * 3);
+}
+
 static void test_one_block_cannot_decide(void **state)
 {
 	__free_char char *run = NULL;
@@ -429,6 +463,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_one_block_cannot_decide),
 		cmocka_unit_test(test_side_by_side),
 		cmocka_unit_test(test_lost_write_is_run_again),

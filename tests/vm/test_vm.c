@@ -224,6 +224,11 @@ static void test_output_and_status(void **state)
 	job_result_clear(&res);
 }
 
+static void test_streams_by_name(void **state)
+{
+	expect(*state, "echo a >/dev/stdout; echo b >/dev/stderr; echo c | cat /dev/stdin /dev/fd/0", "a\nc\n");
+}
+
 static void test_crash_of_a_workload(void **state)
 {
 	struct job_result res = run_shell(*state, "kill -SEGV $$", 60);
@@ -759,6 +764,7 @@ int main(void)
 		cmocka_unit_test(test_own_workload_under_perf),
 		cmocka_unit_test(test_programs_of_the_host),
 		cmocka_unit_test(test_output_and_status),
+		cmocka_unit_test(test_streams_by_name),
 		cmocka_unit_test(test_crash_of_a_workload),
 		cmocka_unit_test(test_no_such_program),
 		cmocka_unit_test(test_timeout_leaves_nothing),

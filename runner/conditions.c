@@ -197,7 +197,7 @@ static bool all_have(json_t *arms, const char *word)
 	return true;
 }
 
-/* Leaves each arm's command line, one a piece, the words that some other one lacks. */
+/* Leaves each arm's command line, one a piece, the words that some other one lacks; not kab's own to its guest. */
 static void strip_common_words(json_t *arms)
 {
 	json_t *stripped = json_object();
@@ -211,7 +211,7 @@ static void strip_common_words(json_t *arms)
 		char *save = NULL;
 
 		for (char *w = strtok_r(text, " ", &save); w; w = strtok_r(NULL, " ", &save))
-			if (!all_have(arms, w))
+			if (strncmp(w, "kab.", 4) && !all_have(arms, w))
 				buf_addf(&own, "%s%s", own.len ? " " : "", w);
 		json_object_set_new(
 			stripped, arm, json_pack("[s]", own.len ? own.data : "nothing more"));

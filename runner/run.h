@@ -105,8 +105,11 @@ int run_sample(struct run *r, const struct boot_life *life, const struct plan_sa
 /* Records @ps as not run, with @status and @reason. */
 int run_give_up(struct run *r, const struct plan_boot *boot, const struct plan_sample *ps,
 	unsigned life, enum sample_status status, const char *reason, struct error *err);
-/* Some job of @boot needs the shared root: perf or an external program. */
-bool run_needs_root(const struct plan *plan, const struct plan_boot *boot);
+/*
+ * Some job needs the shared root: perf or an external program. Then all boots have it, those of arms too that measure but
+ * some cells, as controls do: machines that are compared are the same.
+ */
+bool run_needs_root(const struct plan *plan);
 /* Seconds after which a job of this cell has certainly gone astray on a machine that is not slow.
  */
 unsigned run_timeout_s(const struct workload_spec *w, const struct params *params);

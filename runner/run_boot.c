@@ -118,7 +118,7 @@ static struct boot_request request(
 		.kernel_dir = arm->kernel.dir,
 		.dir = dir,
 		.share = m->share,
-		.need_root = run_needs_root(r->plan, boot),
+		.need_root = run_needs_root(r->plan),
 		.debug_kernel = arm->kernel.debug,
 		.label = r->label,
 		.count_functions = m->observers & OBSERVE_FUNCTIONS,

@@ -735,6 +735,16 @@ static void test_mitigations_off_in_one_arm(void **state)
 	assert_false(warned(c, "nobody asked for"));
 }
 
+/* What kab itself tells its guest is no condition of the measurement. */
+static void test_own_words_on_the_command_line(void **state)
+{
+	struct synth *s = SYNTH(pipe_matrix, {NULL, NULL, "ops_per_s", 1000, QUIET});
+
+	s->arm_env[0] = "{\"accelerator\": \"kvm\", \"cmdline\": \"panic=-1 kab.root\"}";
+	s->arm_env[1] = "{\"accelerator\": \"kvm\", \"cmdline\": \"panic=-1\"}";
+	assert_false(warned(compare(*state, s), "command line"));
+}
+
 static void test_host_is_told_of(void **state)
 {
 	struct synth *s = SYNTH(pipe_matrix, {NULL, NULL, "ops_per_s", 1000, QUIET});
@@ -1055,6 +1065,7 @@ int main(void)
 		T(test_conditions_that_agree_are_not_mentioned),
 		T(test_conditions_that_differ_are_told),
 		T(test_mitigations_off_in_one_arm),
+		T(test_own_words_on_the_command_line),
 		T(test_host_is_told_of),
 		T(test_condition_that_changed_within_an_arm),
 		T(test_builds_that_differ_are_told),

@@ -38,6 +38,7 @@ static struct script {
 	struct progress *progress;
 	bool together;		  /* several machines can be up at once */
 	int up, most_up;
+	int rootless; /* boots without the shared root */
 	int boots, jobs;
 	struct buf journal;
 	char seed_of[2][64]; /* by arm, of the first job in block 0 */
@@ -59,6 +60,7 @@ static struct executor *script_boot(const struct boot_request *req, struct error
 	struct executor *ex;
 
 	script.boots++;
+	script.rootless += !req->need_root;
 	buf_addf(&script.journal, "boot %s\n", req->arm->label);
 	if (script.refuse && !strcmp(script.refuse, req->arm->label) &&
 		script.boots_before_refusal-- <= 0) {
@@ -431,6 +433,26 @@ static void test_arms_with_fewer_cells_take_turns(void **state)
 			k++;
 		}
 	}
+}
+
+/* One arm's cells are without commands, and its machine is as that of the other all the same. */
+static void test_arms_with_other_cells_have_the_same_machine(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	char *only[] = {"null*"};
+	struct error err = {};
+
+	f->matrix->arms[1].only = only;
+	f->matrix->arms[1].nonly = 1;
+	plan_free(f->plan);
+	f->plan = plan_make(f->matrix, NULL, &err);
+	assert_non_null(f->plan);
+	assert_int_equal(session(f, &path, &err), 0);
+	f->matrix->arms[1].only = NULL;
+	f->matrix->arms[1].nonly = 0;
+	assert_true(script.boots > 2);
+	assert_int_equal(script.rootless, 0);
 }
 
 static void test_samples_say_all_that_is_known(void **state)
@@ -888,6 +910,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_interrupted_side_by_side, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_arms_with_fewer_cells_take_turns, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_arms_with_other_cells_have_the_same_machine, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_samples_say_all_that_is_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parameters_and_seed, setup, teardown),

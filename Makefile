@@ -91,6 +91,12 @@ $(B)/kab-count.so: runner/qemu-plugin/count.c
 	$(Q)echo "  LINK    $@"
 	$(Q)$(CC) $(GUEST_CFLAGS) -MF $(B)/kab-count.d -fPIC -fvisibility=hidden -shared $(LDFLAGS) -o $@ $<
 
+# What test_cli preloads into kab.
+$(B)/tests/clock_jumps.so: tests/clock_jumps.c
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  LINK    $@"
+	$(Q)$(CC) $(GUEST_CFLAGS) -MF $(B)/clock_jumps.d -fPIC -shared $(LDFLAGS) -o $@ $<
+
 $(B)/guest/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)echo "  CC      $<"
@@ -134,7 +140,7 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(RUNNER_OBJ)
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-unit: all $(UNIT)
+unit: all $(UNIT) $(B)/tests/clock_jumps.so
 guesttests: all $(GUESTTESTS)
 replays: all $(REPLAYS)
 fuzzers: $(FUZZERS)

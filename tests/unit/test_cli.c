@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "cli.h"
 #include "util.h"
@@ -271,6 +272,73 @@ static void test_interrupted_before_it_asks(void **state)
 	assert_int_equal(dir_remove(dir, NULL), 0);
 }
 
+#define JUMPY "LD_PRELOAD=$PWD/build/tests/clock_jumps.so ASAN_OPTIONS=verify_asan_link_order=0 "
+
+static int call_jumpy(struct buf *out, const char *args)
+{
+	__free_char char *cmd = xasprintf("exec 2>&1; " JUMPY "%s %s", kab(), args);
+	const char *const argv[] = {"sh", "-c", cmd, NULL};
+	int status;
+
+	buf_free(out);
+	status = run_capture(argv, NULL, out, NULL);
+	assert_true(status >= 0 && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* Days stand in names and in reports, nothing is measured by them: not a run, not its samples, not what is left to do. */
+static void test_clock_jumps(void **state)
+{
+	static const char text[] =
+		"baseline: here\narms: {here: {}}\nexecutor: {local: {}}\nblocks: 2\nsamples: 3\nwarmup: 0\n"
+		"observers: none\nworkloads: [{name: 'null', workers: 1, duration: 20ms}]\n";
+	char dir[] = "/tmp/kab-cli-XXXXXX";
+	__free_char char *matrix = NULL, *args = NULL, *run = NULL, *path = NULL, *samples = NULL;
+	struct buf out = {};
+	char *end, *save = NULL;
+	unsigned n = 0;
+	json_t *o;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	matrix = xasprintf("%s/m.yaml", dir);
+	assert_int_equal(file_write_atomic(matrix, text, strlen(text), NULL), 0);
+	args = xasprintf("run -q --results %s %s", dir, matrix);
+	if (call_jumpy(&out, args))
+		fail_msg("%s", out.data);
+	end = strrchr(out.data, '/');
+	assert_non_null(end);
+	run = xasprintf("%s%.*s", dir, (int)strcspn(end, "\n"), end);
+	free(args);
+	args = xasprintf("run -q --more-boots 1 --results %s %s", dir, matrix);
+	assert_int_equal(call_jumpy(&out, args), 0);
+	if (!strstr(out.data, run))
+		fail_msg("begun anew: %s", out.data);
+	free(args);
+	args = xasprintf("report %s", run);
+	assert_int_equal(call_jumpy(&out, args), 0);
+	path = xasprintf("%s/samples.jsonl", run);
+	samples = file_read(path, NULL, NULL);
+	assert_non_null(samples);
+	for (char *line = strtok_r(samples, "\n", &save); line; line = strtok_r(NULL, "\n", &save), n++) {
+		json_t *s = json_loads(line, 0, NULL);
+		json_int_t ns = json_integer_value(json_object_get(s, "elapsed_ns"));
+
+		assert_string_equal(json_string_value(json_object_get(s, "status")), "ok");
+		assert_in_range(ns, 15000000, 10000000000);
+		json_decref(s);
+	}
+	assert_int_equal(n, 3 * 3);
+	free(path);
+	path = xasprintf("%s/run.json", run);
+	o = json_load_file(path, 0, NULL);
+	assert_in_range(json_integer_value(json_object_get(json_object_get(o, "overhead"), "wall_ns")), 9 * 15000000,
+		100000000000);
+	json_decref(o);
+	buf_free(&out);
+	dir_remove(dir, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_signals_that_were_ignored_stay_so),
 		cmocka_unit_test(test_answers_to_the_question),
 		cmocka_unit_test(test_interrupted_before_it_asks),
+		cmocka_unit_test(test_clock_jumps),
 	};
 
 	return cmocka_run_group_tests_name("cli", tests, NULL, NULL);

@@ -136,6 +136,9 @@ void console_open(struct console *c, const char *path)
 	*c = (struct console){.path = xstrdup(path), .fd = -1};
 }
 
+/* No message of the kernel is as long; of what is, no more than that is kept. */
+#define LINE_KEPT 4096
+
 /* Takes the whole lines off c->partial. */
 static void scan_lines(struct console *c)
 {
@@ -148,7 +151,9 @@ static void scan_lines(struct console *c)
 		left -= end + 1 - line;
 		line = end + 1;
 	}
-	if (left < c->partial.len)
+	if (left > LINE_KEPT)
+		left = LINE_KEPT;
+	if (line != c->partial.data)
 		memmove(c->partial.data, line, left);
 	c->partial.len = left;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -234,10 +235,21 @@ int qemu_command(
 	return 0;
 }
 
+unsigned qemu_file_limit_kib(void)
+{
+	const char *text = getenv("KAB_CONSOLE_LIMIT_KIB");
+	char *end;
+	unsigned long v = text ? strtoul(text, &end, 10) : 0;
+
+	return v && !*end && v <= UINT_MAX ? (unsigned)v : 65536;
+}
+
 /* Between fork and exec; never returns. */
 static void child(char *const *argv, const char *log, pid_t parent)
 {
 	static const struct rlimit no_core = {0, 0};
+	rlim_t bytes = (rlim_t)qemu_file_limit_kib() * 1024;
+	struct rlimit file_size = {bytes, bytes};
 	int null = open("/dev/null", O_RDONLY);
 	int out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
@@ -248,6 +260,9 @@ static void child(char *const *argv, const char *log, pid_t parent)
 	setpgid(0, 0);
 	/* An abort of QEMU's must not leave the guest's memory in somebody's folder. */
 	setrlimit(RLIMIT_CORE, &no_core);
+	/* Nor must a guest fill the disk by way of its console: what is beyond is lost, and the guest goes on. */
+	setrlimit(RLIMIT_FSIZE, &file_size);
+	signal(SIGXFSZ, SIG_IGN);
 	dup2(null, STDIN_FILENO);
 	if (out >= 0) {
 		dup2(out, STDOUT_FILENO);

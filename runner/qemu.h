@@ -27,6 +27,9 @@ struct qemu_spec {
 	const char *counter, *counts; /* plugin that counts instructions, and the file it writes; NULL: none */
 };
 
+/* KiB that QEMU can write to any file, the console among them: $KAB_CONSOLE_LIMIT_KIB, or 65536. */
+unsigned qemu_file_limit_kib(void);
+
 struct qemu {
 	pid_t pid; /* 0: reaped */
 	int pidfd;

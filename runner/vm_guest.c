@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +80,13 @@ static char *qemu_words(const struct executor *ex)
 	return words;
 }
 
+static bool console_is_full(const struct executor *ex)
+{
+	struct stat st;
+
+	return !stat(ex->console.path, &st) && st.st_size >= (off_t)qemu_file_limit_kib() * 1024;
+}
+
 /* QEMU is gone, and the console holds no complaint: its exit status and its last event tell the
  * rest. */
 static struct fate fate_of_exit(struct executor *ex)
@@ -115,7 +123,7 @@ static struct fate fate_of(struct executor *ex, enum link_end end, const struct 
 	bool exited = qemu_wait(&ex->qemu, end == LINK_CLOSED ? EXIT_MS : 0);
 	const struct console_pattern *p;
 	struct fate fate;
-	char *report;
+	char *report, *told;
 
 	if (!exited)
 		kill(ex->qemu.pid, SIGKILL);
@@ -131,6 +139,11 @@ static struct fate fate_of(struct executor *ex, enum link_end end, const struct 
 		fate.status =
 			end == LINK_SILENT || end == LINK_OVERDUE ? SAMPLE_HANG : SAMPLE_FAILED;
 		fate.reason = xstrdup(why->text);
+	}
+	if (console_is_full(ex)) {
+		told = fate.reason;
+		fate.reason = xasprintf("%s; its console is full, %u KiB, and takes no last words", told, qemu_file_limit_kib());
+		free(told);
 	}
 	qemu_stop(&ex->qemu);
 	ex->lost = true;

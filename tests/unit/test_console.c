@@ -173,6 +173,35 @@ static void test_a_console_that_is_not_there_yet(void **state)
 	unlink(path);
 }
 
+/* A guest may write to its console without an end of a line; kab's memory and time do not grow with it. */
+static void test_a_line_without_end(void **state)
+{
+	static char zeros[1 << 20];
+	char path[] = "/tmp/kab-test-XXXXXX";
+	const struct console_pattern *p;
+	struct console c;
+	char *report;
+	int fd;
+
+	(void)state;
+	memset(zeros, 'x', sizeof(zeros));
+	fd = mkstemp(path);
+	console_open(&c, path);
+	for (int i = 0; i < 32; i++) {
+		assert_int_equal(write(fd, zeros, sizeof(zeros)), sizeof(zeros));
+		console_scan(&c);
+	}
+	assert_true(c.partial.size < sizeof(zeros));
+	assert_int_equal(write(fd, "\n[    3.9] Kernel panic - not syncing: x\n", 41), 41);
+	report = console_take(&c, &p);
+	assert_non_null(report);
+	assert_string_equal(p->kind, "panic");
+	free(report);
+	console_close(&c);
+	close(fd);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +210,7 @@ int main(void)
 		cmocka_unit_test(test_first_complaint_of_a_text),
 		cmocka_unit_test(test_a_growing_console),
 		cmocka_unit_test(test_a_console_that_is_not_there_yet),
+		cmocka_unit_test(test_a_line_without_end),
 	};
 
 	return cmocka_run_group_tests_name("console", tests, NULL, NULL);

@@ -229,6 +229,16 @@ static void test_streams_by_name(void **state)
 	expect(*state, "echo a >/dev/stdout; echo b >/dev/stderr; echo c | cat /dev/stdin /dev/fd/0", "a\nc\n");
 }
 
+static void test_clock_jumps(void **state)
+{
+	struct job_result res = run_shell(*state,
+		"date -s 2001-02-03 >/dev/null; sleep 0.3; date -s 2030-01-01 >/dev/null; sleep 0.1", 60);
+
+	assert_int_equal(res.status, SAMPLE_OK);
+	assert_in_range(res.elapsed_ns, 400000000, 20000000000);
+	job_result_clear(&res);
+}
+
 static void test_crash_of_a_workload(void **state)
 {
 	struct job_result res = run_shell(*state, "kill -SEGV $$", 60);
@@ -388,6 +398,32 @@ static pid_t signal_later(pid_t pid, int sig)
  * A guest that dies with @words as the last in its log, which its kernel did not write itself. Those of
  * a lost write excuse it where it was emulated, and no others do.
  */
+/* More on the console than kab keeps of it: the disk does not fill, the guest goes on, and its last words are missed. */
+static void test_flooded_console(void **state)
+{
+	__free_char char *path = xasprintf("%s/console.log", scratch);
+	struct executor *ex;
+	struct job_result res;
+	struct stat st;
+
+	(void)state;
+	setenv("KAB_CONSOLE_LIMIT_KIB", "100", 1);
+	ex = boot_small();
+	res = run_shell(ex, "timeout 4 yes >/dev/console; echo end", 60);
+	assert_int_equal(res.status, SAMPLE_OK);
+	assert_string_equal(res.out, "end\n");
+	job_result_clear(&res);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 100 * 1024);
+	res = run_shell(ex, "echo c >/proc/sysrq-trigger", 60);
+	if (!res.reason || !strstr(res.reason, "console is full, 100 KiB"))
+		fail_msg("%s", res.reason ? res.reason : "no reason");
+	assert_true(res.machine_lost);
+	job_result_clear(&res);
+	vm_executor.shutdown(ex);
+	unsetenv("KAB_CONSOLE_LIMIT_KIB");
+}
+
 static void expect_lost_write(const char *words, bool excused)
 {
 	__free_char char *script = xasprintf(
@@ -765,6 +801,7 @@ int main(void)
 		cmocka_unit_test(test_programs_of_the_host),
 		cmocka_unit_test(test_output_and_status),
 		cmocka_unit_test(test_streams_by_name),
+		cmocka_unit_test(test_clock_jumps),
 		cmocka_unit_test(test_crash_of_a_workload),
 		cmocka_unit_test(test_no_such_program),
 		cmocka_unit_test(test_timeout_leaves_nothing),
@@ -778,6 +815,7 @@ int main(void)
 		cmocka_unit_test(test_panic),
 		cmocka_unit_test(test_power_off_from_inside),
 		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_flooded_console),
 		cmocka_unit_test(test_write_lost_by_the_emulator),
 		cmocka_unit_test(test_other_deaths_are_no_lost_writes),
 		cmocka_unit_test(test_qemu_killed),

@@ -113,7 +113,7 @@ static void draw(struct pool *p, gsl_rng *r, struct draws *d)
 	to->control = p->row->control && p->opt->inject == 0;
 	to->effect =
 		p->row->e.effect * (p->row->metric.scale == SCALE_RATIO ? 1 + p->opt->inject : 1);
-	while (to->draws < p->opt->draws)
+	while (to->draws < p->opt->draws && !kab_interrupted)
 		deal(p, r, to);
 	set_interval(to);
 }
@@ -219,6 +219,8 @@ int draws_make(
 	tallies_clear(&t);
 	gsl_rng_free(r);
 	comparison_free(c);
+	if (kab_interrupted)
+		return error_set(err, KAB_INTERRUPTED, "interrupted");
 	if (d->n)
 		return 0;
 	return error_set(err, KAB_USAGE,

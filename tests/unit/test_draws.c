@@ -187,6 +187,21 @@ static void test_range_is_trimmed(void **state)
 	assert_int_equal(rules[3].judge(a, 64, b, 64), 0);
 }
 
+/* Ctrl-C ends what may take hours. */
+static void test_interrupted(void **state)
+{
+	const struct world *w = *state;
+	const struct draw_options opt = {.draws = 5, .blocks = 10, .alpha = 0.05, .threshold = 0.02};
+	struct error err = {};
+	struct draws d;
+
+	kab_interrupted = 1;
+	assert_int_equal(draws_make(w->run, &opt, &d, &err), -1);
+	kab_interrupted = 0;
+	assert_int_equal(err.status, KAB_INTERRUPTED);
+	draws_clear(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +211,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_few_blocks, setup, teardown),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_range_is_trimmed),
+		cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("draws", tests, NULL, NULL);

@@ -358,11 +358,16 @@ static void warn_of_restarts(struct comparison *c, const struct store *run)
 /* The run goes by its name: warnings get into letters, where no folder of this machine belongs. */
 static void warn_of_state(struct comparison *c, const struct store *run)
 {
-	const char *path = store_path(run), *slash = strrchr(path, '/');
+	const char *path = store_path(run), *slash = strrchr(path, '/'), *name = slash && slash[1] ? slash + 1 : path;
+	json_int_t had = json_integer_value(json_object_get(store_run(run), "samples"));
+	size_t n;
 
+	store_samples(run, &n);
 	if (!store_finished(store_run(run)))
-		comparison_warn(c, "%s is not finished: what it has so far is compared.",
-			slash && slash[1] ? slash + 1 : path);
+		comparison_warn(c, "%s is not finished: what it has so far is compared.", name);
+	else if (had > (json_int_t)n)
+		comparison_warn(c, "%s had %lld samples when it was finished, and has %zu: its samples.jsonl was damaged.", name,
+			(long long)had, n);
 }
 
 static void warn_of_second_run(struct comparison *c, json_t *facts, const struct store *other)

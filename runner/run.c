@@ -285,8 +285,12 @@ static int note_times(struct run *r, bool finished, struct error *err)
 
 	r->times.wall = now_ns() - r->since_ns;
 	patch = json_pack("{s:o}", "overhead", overhead_json(r));
-	if (finished)
-		json_object_set_new(patch, "state", json_string("finished"));
+	if (finished) {
+		size_t n;
+
+		store_samples(r->store, &n);
+		json_object_update_new(patch, json_pack("{s:s,s:I}", "state", "finished", "samples", (json_int_t)n));
+	}
 	ret = store_update(r->store, patch, err);
 	json_decref(patch);
 	start_clock(r);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "compare.h"
 #include "run.h"
 #include "run_fixture.h"
 #include "run_text.h"
@@ -433,6 +434,39 @@ static void test_arms_with_fewer_cells_take_turns(void **state)
 			k++;
 		}
 	}
+}
+
+static bool warned_of_damage(const char *path)
+{
+	const struct compare_options options = {};
+	struct error err = {};
+	struct store *s = store_open(path, false, NULL, &err);
+	struct comparison *c = s ? compare_runs(s, NULL, &options, &err) : NULL;
+	bool warned = false;
+
+	if (!c)
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < c->nwarnings; i++)
+		warned = warned || strstr(c->warnings[i], "was damaged");
+	comparison_free(c);
+	store_close(s);
+	return warned;
+}
+
+/* A finished run that has fewer samples than it had is told of. */
+static void test_samples_that_went_missing(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL, *text = NULL, *file = NULL;
+	struct error err = {};
+
+	assert_int_equal(session(f, &path, &err), 0);
+	assert_false(warned_of_damage(path));
+	file = xasprintf("%s/samples.jsonl", path);
+	text = file_read(file, NULL, &err);
+	assert_non_null(text);
+	assert_int_equal(truncate(file, (off_t)strlen(text) - 30), 0);
+	assert_true(warned_of_damage(path));
 }
 
 /* One arm's cells are without commands, and its machine is as that of the other all the same. */
@@ -911,6 +945,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_arms_with_fewer_cells_take_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_arms_with_other_cells_have_the_same_machine, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_samples_that_went_missing, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_samples_say_all_that_is_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parameters_and_seed, setup, teardown),

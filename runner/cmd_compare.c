@@ -61,7 +61,7 @@ static int parse(struct arguments *a, int argc, char **argv, int *nargs, struct 
 		{"bisect", 0, OPT_FLAG, NULL,
 			"exit 125 where git bisect run should skip: unclear, or a broken run",
 			&a->bisect},
-		{"draws", 0, OPT_UINT, "N",
+		{"draws", 0, OPT_COUNT, "N",
 			"draw N short comparisons from the run and tell how many are called a "
 			"change",
 			&a->draws},

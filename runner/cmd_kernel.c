@@ -309,9 +309,10 @@ static char *config_text(const json_t *meta)
 	json_array_foreach (json_object_get(meta, "fragments"), i, fragment) {
 		const char *origin = json_string_value(json_object_get(fragment, "origin"));
 		const char *name = json_string_value(json_object_get(fragment, "name"));
+		const char *end = name ? strrchr(name, '.') : NULL;
 
-		if (i && origin && name && !strcmp(origin, "config"))
-			buf_addf(&b, "%s%.*s", b.len ? "," : "", (int)strcspn(name, "."), name);
+		if (i && origin && end && !strcmp(origin, "config"))
+			buf_addf(&b, "%s%.*s", b.len ? "," : "", (int)(end - name), name);
 	}
 	if (align)
 		buf_addf(&b, "%salign=%lld", b.len ? "," : "", (long long)align);
@@ -558,7 +559,7 @@ static int kernel_verb_clean(const struct kernel_options *o, const struct cli_co
 		cli_print_json(json_pack("{s:o, s:i, s:I}", "entries", cl.entries, "count", cl.count,
 			"bytes", (json_int_t)cl.freed));
 	else
-		printf("%d entries, %.1f GB\n", cl.count, cl.freed / 1e9);
+		printf("%d entr%s, %.1f GB\n", cl.count, cl.count == 1 ? "y" : "ies", cl.freed / 1e9);
 	return 0;
 }
 
@@ -574,6 +575,26 @@ static const struct {
 	{"path", kernel_verb_path},
 	{"clean", kernel_verb_clean},
 };
+
+/* An option that a verb would pass over is a mistake: --dry-run would build. */
+static int check_options(const struct kernel_options *o, const char *verb, struct error *err)
+{
+	bool cleans = !strcmp(verb, "clean"), lists = !strcmp(verb, "list");
+	const char *of_clean = o->older_than ? "older-than" : o->all ? "all" : o->dry_run ? "dry-run" : NULL;
+	const char *of_build = o->series     ? "series"
+			       : o->config   ? "config"
+			       : o->base     ? "base"
+			       : o->rev	     ? "rev"
+			       : o->align    ? "align"
+			       : o->mutation ? "mutation"
+					     : NULL;
+
+	if (of_clean && !cleans)
+		return error_set(err, KAB_USAGE, "--%s is an option of kab kernel clean", of_clean);
+	if (of_build && (cleans || lists))
+		return error_set(err, KAB_USAGE, "--%s is an option of kab kernel build and path", of_build);
+	return 0;
+}
 
 int cmd_kernel(int argc, char **argv)
 {
@@ -615,6 +636,8 @@ int cmd_kernel(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (strcmp(argv[0], verbs[i].name))
 			continue;
+		if (check_options(&o, argv[0], &err))
+			return cli_fail("kernel", &err);
 		return verbs[i].run(&o, &c, n - 1, argv + 1, &err) ? cli_fail("kernel", &err)
 								   : KAB_OK;
 	}

@@ -272,7 +272,12 @@ const char *row_shown_label(const struct store *apart, const struct matrix *m, c
 /* An arm that copies the matrix's baseline says nothing of another one, and may leave cells out. */
 static bool is_met(const struct row_source *src, const struct cell *cell, const struct arm *arm)
 {
+	const struct arm *base = src->other ? NULL : matrix_arm(src->arms, src->baseline);
+
 	if (!src->other && !strcmp(arm->label, src->baseline))
+		return false;
+	/* A control as the baseline has cells of its own alone. */
+	if (base && !arm_runs(base, cell->id))
 		return false;
 	if (arm->role == ARM_COMPARED)
 		return true;

@@ -43,7 +43,7 @@ static const char *value_of(const json_t *config, const char *option)
 /* "CONFIG_HZ 250 (stock), 1000 (patched); ..." of options that the baseline has and the arm has
  * otherwise. */
 static void compare_configs(struct comparison *c, const char *label, const json_t *base_config,
-	const json_t *arm_config)
+	const json_t *arm_config, bool base_has_more)
 {
 	struct buf list = {};
 	size_t found = 0;
@@ -52,6 +52,9 @@ static void compare_configs(struct comparison *c, const char *label, const json_
 
 	json_object_foreach ((json_t *)base_config, option, value) {
 		if (of_the_compiler(option) || same_key(base_config, arm_config, option))
+			continue;
+		/* What the baseline's own patches add. */
+		if (base_has_more && !json_object_get(arm_config, option))
 			continue;
 		if (found++ < OPTIONS_NAMED)
 			buf_addf(&list, "%s%s %s (%s), %s (%s)", list.len ? "; " : "", option,
@@ -66,6 +69,11 @@ static void compare_configs(struct comparison *c, const char *label, const json_
 			"for: %s.",
 			list.data);
 	buf_free(&list);
+}
+
+static size_t patches_in(const json_t *meta)
+{
+	return json_array_size(json_object_get(meta, "patches"));
 }
 
 static void compare_builds(struct comparison *c, const json_t *base, const json_t *arm)
@@ -84,7 +92,7 @@ static void compare_builds(struct comparison *c, const json_t *base, const json_
 		comparison_warn(c, "Kernels were built by different compilers: %s (%s); %s (%s).",
 			base_tools, c->baseline, arm_tools, label);
 	if (base_config && arm_config && asked_alike(base, arm))
-		compare_configs(c, label, base_config, arm_config);
+		compare_configs(c, label, base_config, arm_config, patches_in(base_meta) > patches_in(arm_meta));
 }
 
 void conditions_warn_of_builds(struct comparison *c, const struct store *run)

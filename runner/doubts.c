@@ -99,8 +99,8 @@ static void warn_of_controls(struct comparison *c)
 				r->cell, r->arm, verdict_name(r->verdict));
 	}
 	if (c->nrows && !c->control_total)
-		comparison_warn(c, "No A/A control in this run: how often it calls a difference "
-				   "where there is none was not measured (kab run --aa does).");
+		comparison_warn(c, "No A/A control of %s in this run: how often it calls a difference "
+				   "where there is none was not measured (kab run --aa does).", c->baseline);
 }
 
 void doubts_warn(struct comparison *c, const struct tallies *run, const struct tallies *other)

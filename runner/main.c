@@ -50,13 +50,16 @@ static void on_signal(int sig)
 	kab_interrupted = 1;
 }
 
-/* With a standard stream closed, the first file opened would take its number and its output. */
+/*
+ * With a standard stream closed, the first file opened would take its number and its output. What is written to these
+ * fails, as it does to a closed one.
+ */
 static void fill_standard_streams(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDONLY);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);

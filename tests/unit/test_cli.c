@@ -53,9 +53,13 @@ static void test_output_that_is_lost_is_an_error(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(args); i++) {
 		__free_char char *full = xasprintf("%s >/dev/full", args[i]);
 
+		__free_char char *closed = xasprintf("%s >&-", args[i]);
+
 		if (call(&out, full) != KAB_ENVIRONMENT)
 			fail_msg("%s: %s", full, out.data ? out.data : "");
 		assert_non_null(strstr(out.data, "standard output"));
+		if (call(&out, closed) != KAB_ENVIRONMENT)
+			fail_msg("%s: %s", closed, out.data ? out.data : "");
 	}
 	buf_free(&out);
 }
@@ -113,6 +117,42 @@ static void test_counts_start_at_one(void **state)
 			fail_msg("%s: %s", full, out.data ? out.data : "");
 		assert_non_null(strstr(out.data, i == 1 ? "--more-boots: '0'" : "--blocks: '"));
 	}
+	buf_free(&out);
+}
+
+/* What would be passed over is a mistake, above all --dry-run, for these build. */
+static void test_options_of_other_verbs(void **state)
+{
+	static const char *const args[] = {
+		"kernel build --dry-run matrix/quick.yaml stock",
+		"kernel path --all matrix/quick.yaml stock",
+		"kernel list --series vm-local-cpu",
+		"kernel clean --align 3 --dry-run",
+		"compare " RUN " --draws 0",
+	};
+	struct buf out = {};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
+		if (call(&out, args[i]) != KAB_USAGE)
+			fail_msg("%s: %s", args[i], out.data ? out.data : "");
+	buf_free(&out);
+}
+
+/* Whatever arm the others are held against. */
+static void test_other_baselines(void **state)
+{
+	struct buf out = {};
+
+	(void)state;
+	call(&out, "compare " RUN " --baseline patched");
+	/* What the patches of the baseline add is no surprise. */
+	assert_null(strstr(out.data, "nobody asked for"));
+	assert_non_null(strstr(out.data, "No A/A control of patched"));
+	/* It measures the cells of "aa" alone. */
+	call(&out, "compare " RUN " --baseline stock-again");
+	assert_null(strstr(out.data, "not measured"));
+	assert_non_null(strstr(out.data, "pipe/mode=process"));
 	buf_free(&out);
 }
 
@@ -346,6 +386,8 @@ int main(void)
 		cmocka_unit_test(test_a_reader_may_leave),
 		cmocka_unit_test(test_the_newest_run_is_meant),
 		cmocka_unit_test(test_counts_start_at_one),
+		cmocka_unit_test(test_options_of_other_verbs),
+		cmocka_unit_test(test_other_baselines),
 		cmocka_unit_test(test_signals_that_were_ignored_stay_so),
 		cmocka_unit_test(test_answers_to_the_question),
 		cmocka_unit_test(test_interrupted_before_it_asks),

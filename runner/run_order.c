@@ -260,10 +260,13 @@ static int take_newest(struct run_order *o, struct error *err)
 static int take_matrix(struct run_order *o, struct error *err)
 {
 	struct wanted w = {.o = o};
+	__free_char char *own = xasprintf("%s/%s", kab_home(), o->operand);
+	/* "matrix/quick.yaml" means kab's own wherever it is started. */
+	const char *file = access(o->operand, F_OK) && !access(own, F_OK) ? own : o->operand;
 	char *path = NULL;
 	int ret;
 
-	o->own_matrix = matrix_read(o->operand, err);
+	o->own_matrix = matrix_read(file, err);
 	o->matrix = o->own_matrix;
 	if (!o->matrix || parse_seed(o->opt.seed, &w.seed, err) || check_matrix(o, err) ||
 		look_up(o, err))

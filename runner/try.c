@@ -305,6 +305,8 @@ int try_run(struct try_order *o, char **run, struct error *err)
 		strings_addf(&argv, "--new");
 	if (o->dry_run)
 		strings_addf(&argv, "--dry-run");
+	if (o->dry_run && o->common.json)
+		strings_addf(&argv, "--json");
 	if (o->yes || path_is_own_matrix(chosen_matrix(o, &own)))
 		strings_addf(&argv, "--yes");
 	if (o->common.quiet)

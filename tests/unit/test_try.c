@@ -301,6 +301,26 @@ static void test_dry_run_says_what_would_be_measured(void **state)
 	expect_kab(KAB_USAGE, TRY "folder --exact", "--exact", "--matrix m.yaml", NULL);
 }
 
+/* --json is for programs, and a matrix of kab's is found from anywhere. */
+static void test_dry_run_for_programs(void **state)
+{
+	__free_char char *home = getcwd(NULL, 0);
+	struct buf out = {};
+	json_t *o;
+
+	(void)state;
+	shell("cd git && git format-patch -q -o ../folder base");
+	assert_int_equal(kab(&out, TRY "-q folder --json 2>/dev/null"), KAB_OK);
+	o = json_loads(out.data, 0, NULL);
+	if (!o)
+		fail_msg("%s", out.data);
+	json_decref(o);
+	setenv("KAB_HOME", home, 1);
+	assert_int_equal(kab(&out, "run -n matrix/quick.yaml"), KAB_OK);
+	assert_int_equal(kab(&out, "run -n matrix/nosuch.yaml"), KAB_USAGE);
+	buf_free(&out);
+}
+
 static void test_exact_counts_instructions(void **state)
 {
 	__free_char char *home = getcwd(NULL, 0);
@@ -684,6 +704,7 @@ int main(void)
 		TEST(test_a_series_keeps_its_place),
 		TEST(test_dry_run_says_what_would_be_measured),
 		TEST(test_exact_counts_instructions),
+		TEST(test_dry_run_for_programs),
 		TEST(test_blocks_are_enough_to_decide),
 		TEST(test_other_base_is_told_from_broken),
 		TEST(test_a_patch_that_applies_in_part_is_damaged),

@@ -102,7 +102,7 @@ static void kernels(const json_t *facts, struct finding *f)
 {
 	const json_t *k = json_object_get(facts, "kernels");
 	double needed = number_at(k, "needed"), built = number_at(k, "built");
-	double cpus = number_at(facts, "cpus");
+	double cpus = number_at(facts, "cpus"), minutes = number_at(k, "minutes");
 
 	if (!k) {
 		buf_addstr(&f->value, "not looked for");
@@ -113,7 +113,7 @@ static void kernels(const json_t *facts, struct finding *f)
 		cost(f, NOTE,
 			"the first run builds %.0f, about %.0f minutes here; once, they are kept",
 			needed - built,
-			(needed - built) * CPU_MINUTES_PER_KERNEL / (cpus > 0 ? cpus : 1));
+			(needed - built) * (minutes > 0 ? minutes : CPU_MINUTES_PER_KERNEL / (cpus > 0 ? cpus : 1)));
 }
 
 /* ---- counters -------------------------------------------------------------------------------- */

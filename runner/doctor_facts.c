@@ -78,8 +78,8 @@ static char *look_for_kernels(json_t *facts)
 	}
 	if (arms)
 		json_object_set_new(facts, "kernels",
-			json_pack("{s:I,s:I}", "needed", (json_int_t)needed, "built",
-				(json_int_t)built));
+			json_pack("{s:I,s:I,s:f}", "needed", (json_int_t)needed, "built",
+				(json_int_t)built, "minutes", kernel_build_minutes()));
 	if (m) {
 		run_arms_free(arms, m->narms);
 		matrix_free(m);

@@ -279,6 +279,27 @@ static int write_meta(const struct arm *arm, const struct inputs *in, const stru
 	return file_write_atomic(path, text, strlen(text), err);
 }
 
+double kernel_build_minutes(void)
+{
+	__free_char char *folder = cache_path("kernels", "");
+	struct strings names = folder_names(folder, "");
+	double seconds = 0;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < names.n; i++) {
+		__free_char char *path = xasprintf("%s/%s/meta.json", folder, names.v[i]);
+		json_t *meta = json_load_file(path, 0, NULL);
+
+		if (json_is_false(json_object_get(meta, "incremental"))) {
+			seconds += json_number_value(json_object_get(meta, "build_seconds"));
+			n++;
+		}
+		json_decref(meta);
+	}
+	strings_clear(&names);
+	return n ? seconds / n / 60 : 0;
+}
+
 /* <cache>/failed/<key>.log. Caller frees. */
 static char *failed_log(const char *key)
 {

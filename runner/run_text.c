@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "run_text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel.h"
 #include "util.h"
 
 #define ALPHA 0.05
-#define KERNEL_BUILD_MINUTES 5
+#define KERNEL_BUILD_MINUTES 5 /* where none was built yet */
 
 void run_text_duration(double seconds, char *out, size_t size)
 {
@@ -77,6 +79,14 @@ static void text_budget(struct buf *b, const struct matrix *m)
 			time);
 }
 
+static bool has_controls(const struct matrix *m)
+{
+	for (size_t i = 0; i < m->narms; i++)
+		if (m->arms[i].role == ARM_CONTROL)
+			return true;
+	return false;
+}
+
 /* What the number of blocks means for the verdicts, before anybody waits for them. */
 static void text_floor(struct buf *b, const struct plan *plan)
 {
@@ -88,8 +98,9 @@ static void text_floor(struct buf *b, const struct plan *plan)
 		return;
 	}
 	if (!m) {
-		buf_addstr(b, "  one arm, or no primary metric: figures, and nothing to compare "
-			      "them with\n");
+		buf_addstr(b, has_controls(plan->matrix)
+				      ? "  the baseline against itself alone: how often is it called a change?\n"
+				      : "  one arm, or no primary metric: figures, and nothing to compare them with\n");
 		return;
 	}
 	needed = plan_blocks_needed(m, ALPHA);
@@ -109,6 +120,7 @@ void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm 
 {
 	const struct matrix *m = plan->matrix;
 	size_t builds = builds_needed(m, arms);
+	double minutes = builds ? kernel_build_minutes() : 0;
 	unsigned blocks = plan_blocks(plan);
 	char time[32];
 
@@ -120,8 +132,8 @@ void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm 
 		plural(plan->ncells), blocks, plural(blocks), plan->nboots, plan_samples(plan));
 	text_machines(b, m);
 	if (builds)
-		buf_addf(b, "  %zu kernel%s to build first, about %u minutes each\n", builds,
-			plural(builds), KERNEL_BUILD_MINUTES);
+		buf_addf(b, "  %zu kernel%s to build first, about %.0f minutes each\n", builds, plural(builds),
+			minutes > 0 ? ceil(minutes) : KERNEL_BUILD_MINUTES);
 	run_text_duration(run_estimate_s(plan), time, sizeof(time));
 	buf_addf(b, "  about %s of measuring\n", time);
 	text_floor(b, plan);

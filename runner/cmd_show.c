@@ -315,6 +315,8 @@ static int show(
 	json_t *o = sample ? sample_json(s, sample) : cell ? cell_json(s, cell) : run_json(s);
 	struct buf b = {};
 
+	if (!o && !cell && !sample)
+		return error_set(err, KAB_USAGE, "%s/run.json lacks what a run has: its arms, its state or its plan", store_path(s));
 	if (!o)
 		return error_set(err, KAB_USAGE,
 			"%s holds no %s '%s'; \"kab show %s\" lists its cells", store_path(s),

@@ -278,6 +278,10 @@ static void put_controls(struct table *t)
 
 	if (!c->control_total)
 		return;
+	if (stats_p_floor(c->blocks, c->paired) >= c->alpha) {
+		buf_addf(&t->out, "A/A control: so few blocks cannot call anything a change\n");
+		return;
+	}
 	stats_proportion(c->control_changed, c->control_total, 0.05, &lo, &hi);
 	buf_addf(&t->out,
 		"A/A control: %zu of %zu called a change (95 %% interval %.0f-%.0f %%); %zu with p "

@@ -118,8 +118,7 @@ static int check_globs(const struct plan *p, struct error *err)
 				k++;
 			if (k == p->ncells)
 				return error_set(err, KAB_USAGE,
-					"%s: aa: no cell matches '%s'; 'kab run --dry-run' lists "
-					"them",
+					"%s: aa: no cell matches '%s'",
 					p->matrix->path, a->only[j]);
 		}
 	}

@@ -275,10 +275,10 @@ json_t *power_to_json(const struct power *p, const struct plan *plan)
 
 	for (size_t k = 0; k < p->neffects; k++)
 		json_array_append_new(
-			effects, json_pack("{s:f,s:o,s:I,s:f}", "effect", p->effects[k], "blocks",
+			effects, json_pack("{s:f,s:o,s:o,s:o}", "effect", p->effects[k], "blocks",
 					 count(p->blocks[k]), "boots",
-					 (json_int_t)(p->blocks[k] * boots_a_block(plan)),
-					 "minutes", minutes(plan, p->blocks[k])));
+					 count(p->blocks[k] * boots_a_block(plan)), "minutes",
+					 p->blocks[k] ? json_real(minutes(plan, p->blocks[k])) : json_null()));
 	for (size_t i = 0; i < p->n; i++) {
 		const struct power_row *r = &p->v[i];
 		json_t *blocks = json_array();

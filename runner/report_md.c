@@ -44,10 +44,10 @@ static void add_table(struct buf *b, const struct report *r, bool main)
 		n += in_table(r, &r->c->rows[i], main);
 	if (!n)
 		return;
-	buf_addf(b, "## %s\n\n| cell | arm | figure | ",
+	buf_addf(b, "## %s\n\n| cell | arm | figure | of ",
 		main ? "Verdicts" : "Other figures that changed");
 	text_add_md(b, r->c->baseline);
-	buf_addstr(b, " | arm | effect | interval | adjusted p | verdict |\n"
+	buf_addstr(b, " | of the arm | effect | interval | adjusted p | verdict |\n"
 		      "|---|---|---|---:|---:|---:|---|---:|---|\n");
 	for (size_t i = 0; i < r->c->nrows; i++)
 		if (in_table(r, &r->c->rows[i], main))

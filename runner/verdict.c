@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "report_text.h"
 #include "util.h"
 
 static const char *const names[VERDICTS] = {
@@ -138,9 +139,11 @@ static void explain_floor(struct row *r, const struct verdict_rule *rule)
 
 static char *effect_size(const struct row *r)
 {
+	char value[TEXT_NUMBER];
+
 	if (r->metric.scale == SCALE_RATIO)
-		return xasprintf("%.2g %%", r->e.detectable * 100);
-	return xasprintf("%.2g%s%s", r->e.detectable, *r->metric.unit ? " " : "", r->metric.unit);
+		return xasprintf(r->e.detectable >= 1 ? "%.0f %%" : "%.2g %%", r->e.detectable * 100);
+	return xasprintf("%s", text_value(value, r->e.detectable, r->metric.unit, true));
 }
 
 static void explain_unclear(struct row *r, const struct verdict_rule *rule)

@@ -328,6 +328,9 @@ void html_method(struct buf *b, const struct report *r)
 		"Warm-up samples are recorded and not compared; outliers are kept, and counted; "
 		"failed samples are listed "
 		"above.",
+		"The columns of an arm are medians of all its samples; an effect is estimated from the differences within "
+		"blocks (Hodges and Lehmann), and need not be their quotient. Other figures than those that verdicts are "
+		"about are corrected among the cells of one figure.",
 		"Values of one arm alone are medians of its boots with a distribution-free "
 		"interval (order statistics; "
 		"below six boots the smallest and the largest).",

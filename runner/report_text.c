@@ -381,6 +381,11 @@ const char *text_effect(char out[TEXT_NUMBER], const struct row *r, double v)
 	}
 	if (r->metric.scale == SCALE_RATIO)
 		return text_ratio(out, r, v);
+	/* Percentage points, beside which per cents of something stand. */
+	if (!strcmp(r->metric.unit, "share")) {
+		snprintf(out, TEXT_NUMBER, "%+.2f pp", v * 100);
+		return out;
+	}
 	text_value(plain, fabs(v), r->metric.unit, false);
 	snprintf(out, TEXT_NUMBER, "%s%.*s",
 		v > 0	? "+"

@@ -132,8 +132,8 @@ void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm 
 		plural(plan->ncells), blocks, plural(blocks), plan->nboots, plan_samples(plan));
 	text_machines(b, m);
 	if (builds)
-		buf_addf(b, "  %zu kernel%s to build first, about %.0f minutes each\n", builds, plural(builds),
-			minutes > 0 ? ceil(minutes) : KERNEL_BUILD_MINUTES);
+		buf_addf(b, "  %zu kernel%s to build first, about %.0f minutes%s\n", builds, plural(builds),
+			minutes > 0 ? ceil(minutes) : KERNEL_BUILD_MINUTES, builds == 1 ? "" : " each");
 	run_text_duration(run_estimate_s(plan), time, sizeof(time));
 	buf_addf(b, "  about %s of measuring\n", time);
 	text_floor(b, plan);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "report_text.h"
 #include "util.h"
@@ -143,6 +144,8 @@ static char *effect_size(const struct row *r)
 
 	if (r->metric.scale == SCALE_RATIO)
 		return xasprintf(r->e.detectable >= 1 ? "%.0f %%" : "%.2g %%", r->e.detectable * 100);
+	if (!strcmp(r->metric.unit, "share"))
+		return xasprintf("%.2g pp", r->e.detectable * 100);
 	return xasprintf("%s", text_value(value, r->e.detectable, r->metric.unit, true));
 }
 

@@ -264,6 +264,9 @@ static void test_effects(void **state)
 	r.e = (struct estimate){.effect = 1234000, .lo = -56.7, .hi = 2e6};
 	assert_string_equal(text_effect(text, &r, r.e.effect), "+1.23 ms/op");
 	assert_string_equal(text_interval(text, &r), "[-56.7 ns/op, +2.00 ms/op]");
+	r.metric.unit = "share";
+	r.e = (struct estimate){.effect = -0.1102, .lo = -0.2, .hi = 0};
+	assert_string_equal(text_effect(text, &r, r.e.effect), "-11.02 pp");
 }
 
 static void test_spread(void **state)

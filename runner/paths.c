@@ -102,8 +102,15 @@ char *kab_program(const char *name)
 		if (!folders[i])
 			continue;
 		path = xasprintf("%s/%s", folders[i], name);
-		if (!access(path, X_OK))
-			return path;
+		/* Jobs run in other folders, where a relative one leads nowhere. */
+		if (!access(path, X_OK)) {
+			char *real = realpath(path, NULL);
+
+			if (!real)
+				return path;
+			free(path);
+			return real;
+		}
 		free(path);
 	}
 	return NULL;

@@ -80,9 +80,22 @@ static unsigned possible_nodes(void)
 	return last + 1;
 }
 
+/* Back to the CPUs it was allowed; to any, as the kernel would have it, if all of those went off line meanwhile. */
+static int allow_again(cpu_set_t *usable, size_t size)
+{
+	if (!sched_setaffinity(0, size, usable))
+		return 0;
+	if (errno != EINVAL)
+		return errno;
+	memset(usable, 0xff, size);
+	return sched_setaffinity(0, size, usable) ? errno : 0;
+}
+
 /* Lets getcpu(2) tell the node of each CPU: it needs no sysfs, and is what the kernel goes by. */
 static int visit_cpus(struct run *run, struct ids_machine *m, cpu_set_t *usable, size_t size)
 {
+	int ret;
+
 	for (unsigned cpu = 0; cpu < SEQ_IDS; cpu++) {
 		unsigned here, node;
 
@@ -103,9 +116,8 @@ static int visit_cpus(struct run *run, struct ids_machine *m, cpu_set_t *usable,
 		}
 		CPU_FREE(one);
 	}
-	return sched_setaffinity(0, size, usable)
-		       ? run_fail(run, "sched_setaffinity: %s", strerror(errno))
-		       : 0;
+	ret = allow_again(usable, size);
+	return ret ? run_fail(run, "sched_setaffinity: %s", strerror(ret)) : 0;
 }
 
 int ids_machine(struct run *run, struct ids_machine *m)

@@ -172,16 +172,26 @@ static int compare_and_print(const struct arguments *a, char **paths, int npaths
 	return status;
 }
 
-static int for_bisect(const struct arguments *a, int status)
+/* Also where a mistake before it kept the option from being read. */
+static bool asks_for_bisect(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "--bisect"))
+			return true;
+	return false;
+}
+
+static int for_bisect(bool bisect, int status)
 {
 	/* git takes all but 0 and those above 127 for a verdict, a run that cannot be read, too. */
-	return a->bisect && status != KAB_OK && status != KAB_REGRESSION && status != KAB_INTERRUPTED ? BISECT_SKIP : status;
+	return bisect && status != KAB_OK && status != KAB_REGRESSION && status != KAB_INTERRUPTED ? BISECT_SKIP : status;
 }
 
 int cmd_compare(int argc, char **argv)
 {
 	struct arguments a = {};
 	struct error err = {};
+	bool bisect = asks_for_bisect(argc, argv);
 	int nargs, ret = parse(&a, argc, argv, &nargs, &err);
 	char *newest = NULL, *only[1];
 
@@ -201,5 +211,5 @@ int cmd_compare(int argc, char **argv)
 	if (ret < 0)
 		ret = cli_fail("compare", &err);
 	free(newest);
-	return for_bisect(&a, ret);
+	return for_bisect(bisect || a.bisect, ret);
 }

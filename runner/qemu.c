@@ -245,7 +245,7 @@ unsigned qemu_file_limit_kib(void)
 }
 
 /* Between fork and exec; never returns. */
-static void child(char *const *argv, const char *log, pid_t parent)
+static void child(char *const *argv, const char *log, bool counts, pid_t parent)
 {
 	static const struct rlimit no_core = {0, 0};
 	rlim_t bytes = (rlim_t)qemu_file_limit_kib() * 1024;
@@ -260,9 +260,14 @@ static void child(char *const *argv, const char *log, pid_t parent)
 	setpgid(0, 0);
 	/* An abort of QEMU's must not leave the guest's memory in somebody's folder. */
 	setrlimit(RLIMIT_CORE, &no_core);
-	/* Nor must a guest fill the disk by way of its console: what is beyond is lost, and the guest goes on. */
-	setrlimit(RLIMIT_FSIZE, &file_size);
-	signal(SIGXFSZ, SIG_IGN);
+	/*
+	 * Nor must a guest fill the disk by way of its console: what is beyond is lost, and the guest goes on. The limit is
+	 * for any file, and one of counts grows as long as the guest lives; there is none where those are wanted.
+	 */
+	if (!counts) {
+		setrlimit(RLIMIT_FSIZE, &file_size);
+		signal(SIGXFSZ, SIG_IGN);
+	}
 	dup2(null, STDIN_FILENO);
 	if (out >= 0) {
 		dup2(out, STDOUT_FILENO);
@@ -311,7 +316,7 @@ int qemu_start(const struct qemu_spec *spec, struct qemu *q, struct error *err)
 		goto out;
 	}
 	if (!q->pid)
-		child(a.v, spec->log, parent);
+		child(a.v, spec->log, spec->counts != NULL, parent);
 	setpgid(q->pid, q->pid);
 	q->pidfd = syscall(SYS_pidfd_open, q->pid, 0);
 	q->agent = agent[0];

@@ -27,7 +27,7 @@ struct qemu_spec {
 	const char *counter, *counts; /* plugin that counts instructions, and the file it writes; NULL: none */
 };
 
-/* KiB that QEMU can write to any file, the console among them: $KAB_CONSOLE_LIMIT_KIB, or 65536. */
+/* KiB of a console that are kept, unless instructions are counted by function: $KAB_CONSOLE_LIMIT_KIB, or 65536. */
 unsigned qemu_file_limit_kib(void);
 
 struct qemu {

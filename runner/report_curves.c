@@ -319,6 +319,9 @@ static void add_rings_of(struct plot *p, const struct merged *m, struct latency_
 	}
 }
 
+/* No run has as many blocks. */
+#define BLOCKS_MOST 100000
+
 /* Block numbers lie below it; not as many need have a pair of boots. */
 static unsigned blocks_end(const struct report *r)
 {
@@ -327,7 +330,8 @@ static unsigned blocks_end(const struct report *r)
 	unsigned end = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (s[i].block >= end)
+		/* One that a damaged line names is none. */
+		if (s[i].block >= end && s[i].block < BLOCKS_MOST)
 			end = s[i].block + 1;
 	return end;
 }

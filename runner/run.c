@@ -249,7 +249,7 @@ static uint64_t ns_at(const json_t *o, const char *key)
  * Guest time of the exact executor counts instructions, so there the time spent waiting for jobs
  * stands for them.
  */
-static json_t *overhead_json(const struct run *r)
+static json_t *overhead_json(const struct run *r, const struct host_load *now)
 {
 	const json_t *before = json_object_get(store_run(r->store), "overhead");
 	struct run_times t = {
@@ -261,30 +261,34 @@ static json_t *overhead_json(const struct run *r)
 	uint64_t useful =
 		t.boot + (r->plan->matrix->executor == EXECUTOR_EXACT ? t.job : t.workload);
 	double rest = (double)t.wall - (double)useful;
-	struct host_load now = host_load_read();
 
 	return json_pack("{s:o,s:I,s:I,s:I,s:I,s:I,s:f}", "host",
-		host_load_json(&r->load, &now, json_object_get(before, "host")), "wall_ns", (json_int_t)t.wall, "boot_ns",
+		host_load_json(&r->load, now, json_object_get(before, "host")), "wall_ns", (json_int_t)t.wall, "boot_ns",
 		(json_int_t)t.boot, "job_ns", (json_int_t)t.job, "workload_ns",
 		(json_int_t)t.workload, "rest_ns", (json_int_t)rest, "rest_share",
 		t.wall ? rest / (double)t.wall : 0.0);
 }
 
-static void start_clock(struct run *r)
+static void start_clock(struct run *r, uint64_t now, struct host_load load)
 {
 	r->times = (struct run_times){0};
-	r->since_ns = now_ns();
-	r->load = host_load_read();
+	r->since_ns = now;
+	r->load = load;
 }
 
-/* Writes down the time since the last call; a session that is killed has lost what it spent after it. */
+/*
+ * Writes down the time since the last call; a session that is killed has lost what it spent after it. What the writing
+ * takes counts to what follows.
+ */
 static int note_times(struct run *r, bool finished, struct error *err)
 {
+	struct host_load load = host_load_read();
+	uint64_t now = now_ns();
 	json_t *patch;
 	int ret;
 
-	r->times.wall = now_ns() - r->since_ns;
-	patch = json_pack("{s:o}", "overhead", overhead_json(r));
+	r->times.wall = now - r->since_ns;
+	patch = json_pack("{s:o}", "overhead", overhead_json(r, &load));
 	if (finished) {
 		size_t n;
 
@@ -293,7 +297,7 @@ static int note_times(struct run *r, bool finished, struct error *err)
 	}
 	ret = store_update(r->store, patch, err);
 	json_decref(patch);
-	start_clock(r);
+	start_clock(r, now, load);
 	return ret;
 }
 
@@ -320,7 +324,7 @@ int run_execute(struct run *r, struct error *err)
 {
 	int ret, more = 1;
 
-	start_clock(r);
+	start_clock(r, now_ns(), host_load_read());
 	for (ret = 0; more > 0 && !ret;) {
 		take_stock(r);
 		for (size_t i = 0, n; i < r->plan->nboots && !ret; i += n) {

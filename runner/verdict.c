@@ -143,7 +143,7 @@ static char *effect_size(const struct row *r)
 	char value[TEXT_NUMBER];
 
 	if (r->metric.scale == SCALE_RATIO)
-		return xasprintf(r->e.detectable >= 1 ? "%.0f %%" : "%.2g %%", r->e.detectable * 100);
+		return xasprintf(r->e.detectable >= 0.995 ? "%.0f %%" : "%.2g %%", r->e.detectable * 100);
 	if (!strcmp(r->metric.unit, "share"))
 		return xasprintf("%.2g pp", r->e.detectable * 100);
 	return xasprintf("%s", text_value(value, r->e.detectable, r->metric.unit, true));

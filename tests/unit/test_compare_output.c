@@ -271,6 +271,8 @@ static void test_verb_refuses_bad_usage(void **state)
 	free(out);
 	assert_int_equal(VERB(w->results, "--bisect"), 125);
 	free(out);
+	assert_int_equal(VERB("--alpha", "7", "--bisect", w->path), 125);
+	free(out);
 	assert_int_equal(VERB(w->path, w->path, w->path), KAB_USAGE);
 	free(out);
 	/* A run measured apart from itself: every difference would be none. */

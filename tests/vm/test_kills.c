@@ -357,9 +357,18 @@ static enum victim strike(struct campaign *c, struct trial *t, pid_t kab, unsign
 	return v;
 }
 
+static size_t log_length(const struct campaign *c)
+{
+	__free_char char *path = xasprintf("%s/.log", c->results);
+	struct stat st;
+
+	return stat(path, &st) ? 0 : (size_t)st.st_size;
+}
+
 /* One life of kab. True: it came to the end of the run by itself. */
 static bool session(struct campaign *c, struct trial *t)
 {
+	size_t before = log_length(c);
 	pid_t kab = start_kab(c);
 	unsigned machines = 0;
 	int status;
@@ -389,7 +398,8 @@ static bool session(struct campaign *c, struct trial *t)
 		size_t len = log ? strlen(log) : 0;
 
 		/* A kernel whose first boot fails stops the run, to be gone on with when that is mended. */
-		if (machines && WIFEXITED(status) && WEXITSTATUS(status) == KAB_ENVIRONMENT && strstr(log, "while it booted"))
+		if (machines && WIFEXITED(status) && WEXITSTATUS(status) == KAB_ENVIRONMENT && len > before &&
+			strstr(log + before, "signal 9"))
 			return false;
 		fail_msg("%s: kab ended with wait status %#x: %s", c->name, status,
 			len > 2000 ? log + len - 2000 : log);

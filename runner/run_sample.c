@@ -19,18 +19,14 @@ static const struct workload_spec *spec_of(const struct plan *plan, size_t cell)
 	return &plan->matrix->workloads[plan->cells[cell].workload];
 }
 
-static bool needs_root(const struct plan *plan, const struct plan_boot *boot)
-{
-	for (size_t i = 0; i < boot->nsamples; i++)
-		if (boot->samples[i].perf_stat || boot->samples[i].pass || spec_of(plan, boot->samples[i].cell)->command)
-			return true;
-	return false;
-}
-
 bool run_needs_root(const struct plan *plan)
 {
-	for (size_t i = 0; i < plan->nboots; i++)
-		if (needs_root(plan, &plan->boots[i]))
+	const struct matrix *m = plan->matrix;
+
+	if (m->observers & (OBSERVE_PERF_STAT | OBSERVE_PERF_RECORD) || m->tracepoints)
+		return true;
+	for (size_t i = 0; i < plan->ncells; i++)
+		if (spec_of(plan, i)->command)
 			return true;
 	return false;
 }

@@ -30,9 +30,9 @@ static const char *kab(void)
 
 /* Exit status of "kab ARGS", by sh; what it says on both streams, as far as @args leave them, in
  * @out. */
-static int call(struct buf *out, const char *args)
+static int call_in(const char *environment, struct buf *out, const char *args)
 {
-	__free_char char *cmd = xasprintf("exec 2>&1; %s %s", kab(), args);
+	__free_char char *cmd = xasprintf("exec 2>&1; %s %s %s", environment, kab(), args);
 	const char *const argv[] = {"sh", "-c", cmd, NULL};
 	struct error err;
 	int status;
@@ -41,6 +41,11 @@ static int call(struct buf *out, const char *args)
 	status = run_capture(argv, NULL, out, &err);
 	assert_true(status >= 0 && WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+static int call(struct buf *out, const char *args)
+{
+	return call_in("", out, args);
 }
 
 static void test_output_that_is_lost_is_an_error(void **state)
@@ -313,19 +318,7 @@ static void test_interrupted_before_it_asks(void **state)
 	assert_int_equal(dir_remove(dir, NULL), 0);
 }
 
-#define JUMPY "LD_PRELOAD=$PWD/build/tests/clock_jumps.so ASAN_OPTIONS=verify_asan_link_order=0 "
-
-static int call_jumpy(struct buf *out, const char *args)
-{
-	__free_char char *cmd = xasprintf("exec 2>&1; " JUMPY "%s %s", kab(), args);
-	const char *const argv[] = {"sh", "-c", cmd, NULL};
-	int status;
-
-	buf_free(out);
-	status = run_capture(argv, NULL, out, NULL);
-	assert_true(status >= 0 && WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
+#define JUMPY "LD_PRELOAD=$PWD/build/tests/clock_jumps.so ASAN_OPTIONS=verify_asan_link_order=0"
 
 /* Days stand in names and in reports, nothing is measured by them: not a run, not its samples, not what is left to do. */
 static void test_clock_jumps(void **state)
@@ -346,19 +339,19 @@ static void test_clock_jumps(void **state)
 	matrix = xasprintf("%s/m.yaml", dir);
 	assert_int_equal(file_write_atomic(matrix, text, strlen(text), NULL), 0);
 	args = xasprintf("run -q --results %s %s", dir, matrix);
-	if (call_jumpy(&out, args) || strstr(out.data, "preload"))
+	if (call_in(JUMPY, &out, args) || strstr(out.data, "preload"))
 		fail_msg("%s", out.data);
 	end = strrchr(out.data, '/');
 	assert_non_null(end);
 	run = xasprintf("%s%.*s", dir, (int)strcspn(end, "\n"), end);
 	free(args);
 	args = xasprintf("run -q --more-boots 1 --results %s %s", dir, matrix);
-	assert_int_equal(call_jumpy(&out, args), 0);
+	assert_int_equal(call_in(JUMPY, &out, args), 0);
 	if (!strstr(out.data, run))
 		fail_msg("begun anew: %s", out.data);
 	free(args);
 	args = xasprintf("report %s", run);
-	assert_int_equal(call_jumpy(&out, args), 0);
+	assert_int_equal(call_in(JUMPY, &out, args), 0);
 	path = xasprintf("%s/samples.jsonl", run);
 	samples = file_read(path, NULL, NULL);
 	assert_non_null(samples);

@@ -395,19 +395,13 @@ static void test_interrupted_side_by_side(void **state)
 	check_complete(f, path, 0);
 }
 
-/* A control has some of the cells only: each cell's turn is still all arms', one after the other.
- */
-static void test_arms_with_fewer_cells_take_turns(void **state)
+/* A whole run in which the second arm has the cells that match @glob alone. Its path; caller frees. */
+static char *run_with_few(struct run_fixture *f, char *glob)
 {
-	struct run_fixture *f = *state;
-	__free_char char *path = NULL;
-	char *only[] = {"count"};
 	struct error err = {};
-	const char *at;
+	char *path = NULL;
 
-	script.together = true;
-	f->matrix->together = true;
-	f->matrix->arms[1].only = only;
+	f->matrix->arms[1].only = &glob;
 	f->matrix->arms[1].nonly = 1;
 	plan_free(f->plan);
 	f->plan = plan_make(f->matrix, NULL, &err);
@@ -415,6 +409,20 @@ static void test_arms_with_fewer_cells_take_turns(void **state)
 	assert_int_equal(session(f, &path, &err), 0);
 	f->matrix->arms[1].only = NULL;
 	f->matrix->arms[1].nonly = 0;
+	return path;
+}
+
+/* A control has some of the cells only: each cell's turn is still all arms', one after the other.
+ */
+static void test_arms_with_fewer_cells_take_turns(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL;
+	const char *at;
+
+	script.together = true;
+	f->matrix->together = true;
+	path = run_with_few(f, "count");
 	check_complete(f, path, 0);
 	for (size_t i = 0; i < f->plan->nboots; i += 2) {
 		const struct plan_boot *few = &f->plan->boots[i + (f->plan->boots[i].arm == 0)];
@@ -474,17 +482,8 @@ static void test_arms_with_other_cells_have_the_same_machine(void **state)
 {
 	struct run_fixture *f = *state;
 	__free_char char *path = NULL;
-	char *only[] = {"null*"};
-	struct error err = {};
 
-	f->matrix->arms[1].only = only;
-	f->matrix->arms[1].nonly = 1;
-	plan_free(f->plan);
-	f->plan = plan_make(f->matrix, NULL, &err);
-	assert_non_null(f->plan);
-	assert_int_equal(session(f, &path, &err), 0);
-	f->matrix->arms[1].only = NULL;
-	f->matrix->arms[1].nonly = 0;
+	path = run_with_few(f, "null*");
 	assert_true(script.boots > 2);
 	assert_int_equal(script.rootless, 0);
 }

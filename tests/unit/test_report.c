@@ -462,6 +462,7 @@ static void test_markdown(void **state)
 	md = fixture_read(m->out, "report.md");
 	assert_has(md, "# patched, flag-off against stock");
 	assert_has(md, "![patched, flag-off against stock: operations a second](ratio.svg)");
+	assert_has(md, "| of stock | of the arm |");
 	assert_has(md, "| localcpu/cpus=4 | patched | operations a second |");
 	/* 5 workloads' cells on 3 machines, 2 arms that are no control. */
 	table = strstr(md, "## Verdicts");

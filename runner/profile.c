@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "lockwait.h"
 #include "util.h"
 
 #define KERNEL_START (UINT64_C(1) << 63) /* addresses of x86-64's upper half */
@@ -205,58 +206,78 @@ static bool is_telling(const char *name, size_t len)
 	return len && !is_named(name, len, untold, ARRAY_SIZE(untold));
 }
 
-/* "sched:sched_switch: prev_comm=sh prev_pid=1 ==> ...", also with ':' between name and value. */
-static void count_event(const char *line, size_t len, json_t *counts)
+/* "prev_comm=sh prev_pid=1 ==> ...", also with ':' between name and value, and in brackets. */
+static void count_fields(const struct trace_event *e, json_t *counts)
 {
-	size_t event = 0, at;
-	const char *colon = memchr(line, ':', len);
+	const char *text = e->trace;
+	size_t len = e->trace_len;
 
-	/* The name ends at the colon that a space follows. */
-	while (colon && colon + 1 < line + len && colon[1] != ' ')
-		colon = memchr(colon + 1, ':', (size_t)(line + len - colon - 1));
-	if (!colon)
-		return;
-	event = (size_t)(colon - line);
-	for (at = event + 1; at < len;) {
-		size_t word = 0, name = 0;
+	for (size_t at = 0; at < len;) {
+		size_t word = 0, name = 0, value;
 		struct buf key = {};
 
-		while (at < len && line[at] == ' ')
+		while (at < len && (text[at] == ' ' || text[at] == '('))
 			at++;
-		while (at + word < len && line[at + word] != ' ')
+		while (at + word < len && text[at + word] != ' ')
 			word++;
-		while (name < word && line[at + name] != '=' && line[at + name] != ':')
+		while (name < word && text[at + name] != '=' && text[at + name] != ':')
 			name++;
-		if (name < word && name + 1 < word && is_telling(line + at, name)) {
-			buf_add(&key, line, event);
+		value = word;
+		if (value && text[at - 1] == '(' && text[at + value - 1] == ')')
+			value--;
+		if (name < value && name + 1 < value && is_telling(text + at, name)) {
+			buf_add(&key, e->name, e->name_len);
 			buf_addstr(&key, " ");
-			add_clean(&key, line + at, name);
+			add_clean(&key, text + at, name);
 			buf_addstr(&key, "=");
-			add_class(&key, line + at + name + 1, word - name - 1);
+			add_class(&key, text + at + name + 1, value - name - 1);
 			count_up(counts, key.data, 1);
 		}
 		buf_free(&key);
 		at += word;
 	}
-	{
-		__free_char char *whole = xstrndup(line, event);
+}
 
-		count_up(counts, whole, 1);
-	}
+static void count_event(const struct trace_event *e, json_t *counts)
+{
+	__free_char char *name = xstrndup(e->name, e->name_len);
+
+	count_up(counts, name, 1);
+	count_fields(e, counts);
+}
+
+/* "\tffffffff810a1b2c finish_task_switch": of the event before it. */
+static void add_wait_frame(struct lockwaits *w, const char *line, size_t len)
+{
+	size_t address = strspn(line, "\t 0123456789abcdef"), n = 0;
+
+	if (strtoull(line, NULL, 16) < KERNEL_START)
+		return;
+	while (address && line[address - 1] != ' ')
+		address--;
+	while (address + n < len && line[address + n] != '+' && line[address + n] != ' ')
+		n++;
+	lockwaits_frame(w, line + address, n);
 }
 
 char *profile_count_events(const char *script)
 {
+	struct lockwaits *waits = lockwaits_new();
 	json_t *counts = json_object();
 
 	for (const char *line = script; *line;) {
-		size_t blank = strspn(line, " \t"), len;
+		size_t len = strcspn(line, "\n");
+		struct trace_event e;
 
-		line += blank;
-		len = strcspn(line, "\n");
-		count_event(line, len, counts);
+		if (*line == '\t') {
+			add_wait_frame(waits, line, len);
+		} else if (trace_event_parse(line, len, &e)) {
+			count_event(&e, counts);
+			lockwaits_event(waits, &e);
+		}
 		line += len + (line[len] == '\n');
 	}
+	lockwaits_end(waits, counts);
 	return list_counts(counts);
 }
 
@@ -298,9 +319,9 @@ char *profile_fold_file(const char *path, const char *vmlinux, struct error *err
 	return text ? profile_fold(text) : NULL;
 }
 
-char *profile_events(const char *path, struct error *err)
+char *profile_events(const char *path, const char *vmlinux, struct error *err)
 {
-	__free_char char *text = run_script(path, "event,trace", NULL, err);
+	__free_char char *text = run_script(path, "tid,cpu,time,event,trace,ip,sym", vmlinux, err);
 
 	return text ? profile_count_events(text) : NULL;
 }

@@ -7,7 +7,7 @@
  *   stacks.folded   perf-record: "task;outermost;...;innermost COUNT" a line, fit for flamegraph.pl
  * and difffolded.pl; kernel functions as they are, user space as "[user]", the idle loop as
  * "[idle]" events.txt      tracepoints: "GROUP:NAME COUNT" a line, and "GROUP:NAME FIELD=VALUE
- * COUNT"; numbers in classes, by powers of two: "pages=4-7"
+ * COUNT"; numbers in classes, by powers of two: "pages=4-7"; and what lockwait.h makes of lock:contention_*
  */
 #ifndef KAB_PROFILE_H
 #define KAB_PROFILE_H
@@ -23,8 +23,8 @@
 /* Runs perf script on @path; @vmlinux NULL: the running kernel's symbols. NULL and KAB_ENVIRONMENT.
  * Caller frees. */
 char *profile_fold_file(const char *path, const char *vmlinux, struct error *err);
-char *profile_events(const char *path, struct error *err);
-/* The same of what perf script printed (fields comm, ip, sym; event, trace); for tests. Caller
+char *profile_events(const char *path, const char *vmlinux, struct error *err);
+/* The same of what perf script printed (fields comm, ip, sym; tid, cpu, time, event, trace, ip, sym); for tests. Caller
  * frees. */
 char *profile_fold(const char *script);
 char *profile_count_events(const char *script);

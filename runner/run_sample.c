@@ -6,6 +6,7 @@
 
 #include "figures.h"
 #include "functions.h"
+#include "lockwait.h"
 #include "observer.h"
 #include "profile.h"
 #include "proto.h"
@@ -260,7 +261,7 @@ static int keep_profile(struct run *r, const struct plan_boot *boot, const struc
 		return -1;
 	path = xasprintf("%s/raw/%s/" PROFILE_DATA, store_path(r->store), s->id);
 	folded = profile ? profile_fold_file(path, r->arms[boot->arm].kernel.vmlinux, &why)
-			 : profile_events(path, &why);
+			 : profile_events(path, r->arms[boot->arm].kernel.vmlinux, &why);
 	if (!folded) {
 		s->status = SAMPLE_FAILED;
 		s->reason = xstrdup(why.text);
@@ -292,6 +293,7 @@ static int run_job(struct run *r, const struct boot_life *life, const struct pla
 	const struct workload_spec *w = spec_of(r->plan, ps->cell);
 	const char *capture[MAX_CAPTURES + 1] = {};
 	char **argv = make_argv(w, params);
+	__free_char char *events = ps->pass == PASS_TRACE ? lockwait_events(r->plan->matrix->tracepoints) : NULL;
 	uint64_t start = now_ns();
 	size_t n = 0;
 	int ret;
@@ -305,9 +307,7 @@ static int run_job(struct run *r, const struct boot_life *life, const struct pla
 			.argv = (const char *const *)argv,
 			.host_root = w->command != NULL,
 			.perf_stat = ps->perf_stat && !warmup_again,
-			.record = ps->pass == PASS_RECORD  ? JOB_PROFILE
-				  : ps->pass == PASS_TRACE ? r->plan->matrix->tracepoints
-							   : NULL,
+			.record = ps->pass == PASS_RECORD ? JOB_PROFILE : events,
 			.capture = capture,
 			.timeout_s = run_timeout_s(w, params) * life->timeout_factor,
 		},

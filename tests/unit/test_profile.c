@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "jobrun.h"
+#include "lockwait.h"
 #include "profile.h"
 #include "proto.h"
 #include "report.h"
@@ -102,6 +103,78 @@ static void test_events_are_counted(void **state)
 				    "x:minus one=1 1\n"
 				    "x:minus pages=-7--4 1\n"
 				    "x:minus zero=0 1\n");
+}
+
+/* As perf 6.1 prints "-F tid,cpu,time,event,trace,ip,sym" of a kernel's events, one of them with stacks. */
+static const char waits[] =
+	"   71 [001]    10.000001: lock:contention_begin: 0xffff888000001000 (flags=READ)\n"
+	"\tffffffff81001000 rwsem_down_read_slowpath\n"
+	"\tffffffff81002000 down_read_killable\n"
+	"\tffffffff81003000 do_user_addr_fault\n"
+	"\tffffffff81004000 down_read\n"
+	"\t          4012ab main\n"
+	"\n"
+	"   72 [000]    10.000003: lock:contention_begin: 0xffff888000001000 (flags=WRITE)\n"
+	"\tffffffff81001000 rwsem_down_write_slowpath\n"
+	"\tffffffff81005000 dup_mmap\n"
+	"\n"
+	"   71 [003]    10.000004500:   lock:contention_end: 0xffff888000001000 (ret=0) ffffffff81001000 rwsem_down_read_slowpath\n"
+	"   73 [002]    10.000006: lock:contention_begin: 0xffff888000002000 (flags=WRITE)\n"
+	"\tffffffff81001000 rwsem_down_write_slowpath\n"
+	"\tffffffff81006000 unlink_anon_vmas\n"
+	"\n"
+	"    0 [002]    10.000007: lock:contention_begin: 0xffff888000003000 (flags=SPIN)\n"
+	"    0 [001]    10.000007: lock:contention_begin: 0xffff888000003000 (flags=SPIN)\n"
+	"    0 [001]    10.000008:   lock:contention_end: 0xffff888000003000 (ret=0)\n"
+	"   73 [002]    10.000016:   lock:contention_end: 0xffff888000002000 (ret=0)\n"
+	"   72 [000]    10.000103:   lock:contention_end: 0xffff888000001000 (ret=0)\n"
+	"   74 [000]    10.000104:   lock:contention_end: 0xffff888000001000 (ret=0)\n";
+
+/* Of two that wait for one lock both are for the mmap_lock, though one alone tells; a wait without an end is none. */
+static void test_waits_are_summed(void **state)
+{
+	__free_char char *events = profile_count_events(waits);
+	static const char *const lines[] = {"lock:contention_begin 5\n", "lock:contention_begin flags=SPIN 2\n",
+		"lock:contention_end 5\n", "lock:wait flags=READ 1\n", "lock:wait flags=WRITE 2\n",
+		"lock:wait flags=SPIN 1\n", "lock:wait_us flags=READ 4\n", "lock:wait_us flags=WRITE 110\n",
+		"lock:wait_us flags=SPIN 1\n", "lock:wait lock=mmap_lock flags=READ 1\n",
+		"lock:wait lock=mmap_lock flags=WRITE 1\n", "lock:wait_us lock=mmap_lock flags=READ 4\n",
+		"lock:wait_us lock=mmap_lock flags=WRITE 100\n", "lock:wait at=do_user_addr_fault flags=READ 1\n",
+		"lock:wait_us at=dup_mmap flags=WRITE 100\n", "lock:wait_us at=unlink_anon_vmas flags=WRITE 10\n"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (!strstr(events, lines[i]))
+			fail_msg("no %sin\n%s", lines[i], events);
+	assert_null(strstr(events, "at=down_read"));
+	assert_null(strstr(events, "at=main"));
+}
+
+static void test_torn_waits(void **state)
+{
+	static const char *const torn[] = {"1 [0] 1.0: lock:contention_begin: ", "1 [0] 1.0: lock:contention_begin: 0x",
+		"1 [0] 1.0: lock:contention_begin: 0x1 (flags", "1 [0] 1.0: lock:contention_end: 0x1",
+		"1 [0] 1.0: lock:contention_begin: 0x1 (flags=READ)\n\t", "\tffffffff81001000 x", "1 [0] 1.",
+		"1 [0] 1.0: lock:contention_begin: 0x1 (flags=READ)\n\tffffffff81001000"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(torn); i++) {
+		__free_char char *events = profile_count_events(torn[i]);
+
+		assert_null(strstr(events, "lock:wait"));
+	}
+}
+
+/* Stacks tell who waits; of other events they would be in the way. */
+static void test_stacks_of_waits_alone(void **state)
+{
+	__free_char char *one = lockwait_events("lock:contention_begin,lock:contention_end,tlb:*"),
+			 *all = lockwait_events("lock:*"), *none = lockwait_events("tlb:tlb_flush");
+
+	(void)state;
+	assert_string_equal(one, "lock:contention_begin/call-graph=fp/,lock:contention_end,tlb:*");
+	assert_string_equal(all, "lock:*/call-graph=fp/");
+	assert_string_equal(none, "tlb:tlb_flush");
 }
 
 static void test_bytes_survive(void **state)
@@ -502,6 +575,9 @@ int main(void)
 		cmocka_unit_test(test_stacks_fold),
 		cmocka_unit_test(test_torn_stacks),
 		cmocka_unit_test(test_events_are_counted),
+		cmocka_unit_test(test_waits_are_summed),
+		cmocka_unit_test(test_torn_waits),
+		cmocka_unit_test(test_stacks_of_waits_alone),
 		cmocka_unit_test(test_bytes_survive),
 		cmocka_unit_test(test_the_wish_is_sent),
 		cmocka_unit_test(test_passes_come_last),

@@ -86,6 +86,7 @@ static const struct metric table[] = {
 		"vcpu id: allocated, from a node with more ids than CPUs"),
 	PATCHED_ONLY("vcpu_allocate_node_steal_share", "share",
 		"vcpu id: allocated, taken away from a node"),
+	PATCHED_ONLY("vma_lock_share", "share", "page faults under the lock of the vma alone"),
 	LOAD("ids_seen", "ids", "ids whose free list was used"),
 	LOAD("id_max", "ids", "greatest id used"),
 	LOAD("cached_bytes", "bytes", "memory that lies free in lists"),

@@ -371,14 +371,18 @@ static void fill_value(struct published_value *v, const struct params *words,
 	}
 }
 
-/* The arm that "arm=@side" means, or NULL if @m has none. */
-static const char *arm_of(const struct published *p, const struct matrix *m, const char *side)
+/* The arm that "arm=@sides" means, or NULL if @m has none. */
+static const char *arm_of(const struct published *p, const struct matrix *m, const char *sides)
 {
-	const struct arm *arm;
+	__free_char char *copy = xstrdup(sides ? sides : "baseline");
+	const struct arm *arm = NULL;
+	char *save = NULL;
 
-	if (!side || !strcmp(side, "baseline"))
-		return m->baseline;
-	arm = strcmp(side, "series") ? matrix_arm(m, side) : published_arm(p, m);
+	for (char *side = strtok_r(copy, "|", &save); side && !arm; side = strtok_r(NULL, "|", &save)) {
+		if (!strcmp(side, "baseline"))
+			return m->baseline;
+		arm = strcmp(side, "series") ? matrix_arm(m, side) : published_arm(p, m);
+	}
 	return arm ? arm->label : NULL;
 }
 

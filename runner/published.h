@@ -20,7 +20,8 @@
  * A table without one published value says what was argued; ours alone is printed then.
  *
  * A selector is a list of words: arm=baseline, arm=series (the first arm that carries the series
- * whole and overrides no parameter) or arm=LABEL, metric=NAME, scale=FACTOR (from the metric's unit to the
+ * whole and overrides no parameter) or arm=LABEL, or several with '|' between, of which the first that
+ * the run has is meant; metric=NAME, scale=FACTOR (from the metric's unit to the
  * table's), workload=NAME, cpus=N, nodes=N, workers=N (as counted in the samples), and any
  * parameter of the workload by its name. A field of ours is what the selectors of table, row and
  * column together pick.

@@ -70,6 +70,17 @@ static int parse(
 	return ret;
 }
 
+/* The series that made these counters is judged by it. Each fault that tried is counted in one of the three. */
+static void set_vma_lock_share(const json_t *o, struct sample *s)
+{
+	double had = json_integer_value(json_object_get(o, "vma_lock_success")),
+	       tried = had + json_integer_value(json_object_get(o, "vma_lock_abort")) +
+		       json_integer_value(json_object_get(o, "vma_lock_retry"));
+
+	if (tried)
+		sample_set_metric(s, "vma_lock_share", had / tried);
+}
+
 static json_t *subtract(
 	const char *file, const json_t *before, json_t *after, struct sample *s, struct error *err)
 {
@@ -92,6 +103,7 @@ static json_t *subtract(
 		if (a > b)
 			json_object_set_new(o, name, json_integer(a - b));
 	}
+	set_vma_lock_share(o, s);
 	/* Of the whole machine, minor and major ones; the workload knows its own. */
 	if (json_object_get(after, "pgfault"))
 		observer_per_op(

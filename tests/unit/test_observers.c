@@ -285,6 +285,20 @@ static void test_vmstat(void **state)
 	sample_clear(&s);
 }
 
+/* Looked-up vmas that were gone are among the aborted ones. */
+static void test_vma_lock_share(void **state)
+{
+	struct sample s = {.ops = 10};
+	json_t *o = figures("vmstat",
+		"vma_lock_success 5\nvma_lock_abort 1\nvma_lock_retry 0\nvma_lock_miss 0\n",
+		"vma_lock_success 101\nvma_lock_abort 4\nvma_lock_retry 1\nvma_lock_miss 2\n", &s);
+
+	(void)state;
+	expect_metric(&s, "vma_lock_share", 0.96);
+	json_decref(o);
+	sample_clear(&s);
+}
+
 static void test_vmstat_malformed(void **state)
 {
 	(void)state;
@@ -395,6 +409,7 @@ int main(void)
 		cmocka_unit_test(test_interrupts_wrap_and_lack),
 		cmocka_unit_test(test_interrupts_malformed),
 		cmocka_unit_test(test_vmstat),
+		cmocka_unit_test(test_vma_lock_share),
 		cmocka_unit_test(test_vmstat_malformed),
 		cmocka_unit_test(test_perf_with_o),
 		cmocka_unit_test(test_perf_captures),

@@ -27,6 +27,7 @@ static const struct {
 	const char *series, *config;
 } needed[] = {
 	{ "lazy-mm", "lazy-debug" },
+	{ "per-vma-lock", "swap" },
 };
 
 /* An arm on the base of the others with the first @patches (0: all) of series @name alone, called @label. */
@@ -149,7 +150,7 @@ static void test_each_series_alone(void **state)
 		struct arm a = arm_to_test(names.v[i], names.v[i]);
 		struct results r;
 
-		if (selftests_run(&a, &kernels->machines[0], NULL, false, &r) || r.failed || r.oops || !r.passed)
+		if (selftests_run(&a, &kernels->machines[0], NULL, &r) || r.failed || r.oops || !r.passed)
 			strings_addf(&bad, "%s", names.v[i]);
 		arm_clear(&a);
 	}
@@ -160,12 +161,13 @@ static void test_each_series_alone(void **state)
 /* What is wrong with mutation @name of @series, NULL if a self-test noticed it. */
 static const char *try_mutation(const char *series, const char *name)
 {
+	const struct selection enough = { .first_failure = true };
 	struct arm a = arm_to_test(series, name);
 	struct results r;
 	const char *why = NULL;
 
 	a.mutation = xstrdup(name);
-	if (selftests_run(&a, &kernels->machines[0], NULL, true, &r))
+	if (selftests_run(&a, &kernels->machines[0], &enough, &r))
 		why = "was not tried";
 	else if (r.not_started)
 		why = "keeps self-tests from starting";

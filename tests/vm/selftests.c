@@ -50,9 +50,11 @@ static void count_tap(const char *name, const char *text, bool whole, struct res
 }
 
 /* All of the tests, and fewer turns of each than they take by themselves, as they do with KAB_TEST_FULL. */
-#define FEWER_TURNS                                                                                             \
-	"VM_LOCAL_CPU_REMAPS=300000", "RSEQ_VCPU_SECONDS=4", "PER_VMA_LOCK_SECONDS=1", "LAZY_MM_PROCESSES=50", \
-		"TASK_PAIR_SECONDS=5"
+static const char *const fewer_turns[] = { "VM_LOCAL_CPU_REMAPS=300000", "RSEQ_VCPU_SECONDS=4",
+	"PER_VMA_LOCK_SECONDS=1", "LAZY_MM_PROCESSES=50", "TASK_PAIR_SECONDS=5", NULL };
+
+#define MAX_SETTINGS 8
+#define TIMEOUT_S 1500
 
 /* Guests of one kernel, one after the other. */
 struct guests {
@@ -96,19 +98,26 @@ static int run_job(struct guests *g, const struct job *job, struct job_result *r
 }
 
 /* -1: it could not be run. 0; 1: and its guest is gone. */
-static int run_selftest(struct guests *g, const char *path, struct results *r)
+static int run_selftest(struct guests *g, const char *path, const struct selection *selected, struct results *r)
 {
-	const char *const whole[] = { path, NULL };
-	const char *const less[] = { "/usr/bin/env", FEWER_TURNS, path, NULL };
+	const char *const *settings = selected->settings;
+	const char *argv[MAX_SETTINGS + 3] = { "/usr/bin/env" };
 	const char *name = strrchr(path, '/') + 1;
-	struct job job = { .id = name, .argv = less, .host_root = true, .timeout_s = 1500 };
+	struct job job = { .id = name, .argv = argv, .host_root = true,
+		.timeout_s = selected->timeout_s ? selected->timeout_s : TIMEOUT_S };
+	size_t n = 1;
 	struct job_result res = {};
 	unsigned failed = r->failed;
 	uint64_t began = now_ns();
 	bool gone;
 
-	if (getenv("KAB_TEST_FULL"))
-		job.argv = whole;
+	if (!settings && !getenv("KAB_TEST_FULL"))
+		settings = fewer_turns;
+	while (settings && settings[n - 1] && n <= MAX_SETTINGS) {
+		argv[n] = settings[n - 1];
+		n++;
+	}
+	argv[n] = path;
 	if (run_job(g, &job, &res))
 		return -1;
 	if (res.out && *res.out)
@@ -134,10 +143,10 @@ static int run_selftest(struct guests *g, const char *path, struct results *r)
 }
 
 /*
- * Runs what kselftest's own list in @folder names, "target:program" a line, until the guest is gone or, if
- * @first_failure, something failed. -1: it could not be done.
+ * Runs what kselftest's own list in @folder names, "target:program" a line, and what of it is @selected, until the
+ * guest is gone. -1: it could not be done.
  */
-static int run_selftests(struct guests *g, const char *folder, bool first_failure, struct results *r)
+static int run_selftests(struct guests *g, const char *folder, const struct selection *selected, struct results *r)
 {
 	__free_char char *path = xasprintf("%s/kselftest-list.txt", folder);
 	__free_char char *list = file_read(path, NULL, NULL);
@@ -151,42 +160,47 @@ static int run_selftests(struct guests *g, const char *folder, bool first_failur
 		char *colon = strchr(line, ':');
 		__free_char char *program = NULL;
 
-		if (first_failure && r->failed)
+		if (selected->first_failure && r->failed)
 			break;
+		if (selected->program && strcmp(line, selected->program))
+			continue;
 		if (!colon) {
 			print_error("%s: \"%s\" has no colon\n", path, line);
 			return -1;
 		}
 		program = xasprintf("%s/%.*s/%s", folder, (int)(colon - line), line, colon + 1);
-		ret = run_selftest(g, program, r);
+		ret = run_selftest(g, program, selected, r);
 	}
 	return ret < 0 ? -1 : 0;
 }
 
-int selftests_run(const struct arm *arm, const struct machine *machine, const char *selftests, bool first_failure,
+int selftests_run(const struct arm *arm, const struct machine *machine, const struct selection *selected,
 	struct results *r)
 {
 	char dir[] = "/tmp/kab-test-XXXXXX";
 	struct boot_request req = { .arm = arm, .machine = machine, .need_root = true };
 	struct guests g = { .req = &req };
 	struct kernel k = {};
+	const struct selection all = {};
+	const char *folder;
 	struct error err;
 	int ret = -1;
 
 	*r = (struct results){};
+	selected = selected ? selected : &all;
 	if (kernel_build(arm, &k, NULL, NULL, &err)) {
 		print_error("%s: %s\n", arm->label, err.text);
 		return -1;
 	}
-	selftests = selftests ? selftests : k.selftests;
-	if (!selftests) {
+	folder = selected->folder ? selected->folder : k.selftests;
+	if (!folder) {
 		print_error("%s: it has no self-tests\n", arm->label);
 	} else if (mkdtemp(dir)) {
 		req.kernel = k.image;
 		req.kernel_dir = k.dir;
 		req.dir = dir;
 		req.debug_kernel = k.debug;
-		ret = boot_guest(&g) || run_selftests(&g, selftests, first_failure, r) ? -1 : 0;
+		ret = boot_guest(&g) || run_selftests(&g, folder, selected, r) ? -1 : 0;
 		vm_executor.shutdown(g.now);
 		dir_remove(dir, NULL);
 		print_message("# %s: %u passed, %u failed, %u skipped\n", arm->label, r->passed, r->failed,

@@ -14,12 +14,20 @@ struct results {
 	bool oops;
 };
 
+/* Which to run, and how; NULL is for all that came with the kernel, as the head of this file says. */
+struct selection {
+	const char *folder;	     /* of another kernel's */
+	const char *program;	     /* "target:program", as in kselftest's list */
+	bool first_failure;	     /* up to the first that failed */
+	const char *const *settings; /* "NAME=VALUE" of the environment, up to NULL, instead of fewer turns */
+	unsigned timeout_s;	     /* a program's; 0: the usual one */
+};
+
 /*
- * Builds @arm's kernel if need be, boots it once and runs every self-test that came with it, or those in the folder
- * @selftests; with @first_failure up to the first that failed. A guest that dies or hangs has failed. -1: it did not
- * come to that, for the reason that is printed.
+ * Builds @arm's kernel if need be, boots it once and runs those self-tests that are @selected. A guest that dies or
+ * hangs has failed. -1: it did not come to that, for the reason that is printed.
  */
-int selftests_run(const struct arm *arm, const struct machine *machine, const char *selftests, bool first_failure,
+int selftests_run(const struct arm *arm, const struct machine *machine, const struct selection *selected,
 	struct results *r);
 
 #endif

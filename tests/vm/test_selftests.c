@@ -48,6 +48,7 @@ static void write_file(const char *name, const char *text, mode_t mode)
 /* Runs @n programs in a small guest, with the result of selftests_run(). */
 static int run(const struct program *programs, size_t n, bool first_failure, struct results *r)
 {
+	const struct selection selected = { .folder = folder, .first_failure = first_failure };
 	const struct machine small = { .cpus = 1, .nodes = 1, .memory = 512ull << 20 };
 	__free_char char *sub = xasprintf("%s/t", folder);
 	struct buf list = {};
@@ -64,7 +65,7 @@ static int run(const struct program *programs, size_t n, bool first_failure, str
 	}
 	write_file("kselftest-list.txt", list.data, 0644);
 	buf_free(&list);
-	ret = selftests_run(find_arm("stock"), &small, folder, first_failure, r);
+	ret = selftests_run(find_arm("stock"), &small, &selected, r);
 	dir_remove(sub, NULL);
 	return ret;
 }

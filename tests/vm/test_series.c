@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The self-tests of every series, in guests: on stock each passes or skips, on "all" each passes, and so it does under
- * lockdep and KASAN, and under KCSAN, without a word from them. The kernels are the arms of kernels.yaml.
+ * lockdep and KASAN, and under KCSAN, without a word from them. The kernels are the arms of kernels.yaml. Where CPUs
+ * are set apart, the rules of sched_pair_cpu() are asked once more.
  * KAB_TEST_ONLY=test_NAME runs one of these tests.
  */
 #include <setjmp.h>
@@ -21,6 +22,7 @@
 static void test_stock(void **state)
 {
 	struct kernel all = {};
+	struct selection of_all = {};
 	struct results r;
 	struct error err;
 
@@ -28,7 +30,8 @@ static void test_stock(void **state)
 	if (kernel_build(find_arm("all"), &all, NULL, NULL, &err))
 		fail_msg("all: %s", err.text);
 	assert_non_null(all.selftests);
-	assert_int_equal(selftests_run(find_arm("stock"), &kernels->machines[0], all.selftests, false, &r), 0);
+	of_all.folder = all.selftests;
+	assert_int_equal(selftests_run(find_arm("stock"), &kernels->machines[0], &of_all, &r), 0);
 	kernel_clear(&all);
 	assert_int_equal(r.failed, 0);
 	assert_true(r.skipped > 0);
@@ -40,7 +43,7 @@ static void passes_everything(const char *label)
 	struct results r;
 
 	need_minutes(minutes_on(arm, 9), label);
-	assert_int_equal(selftests_run(arm, &kernels->machines[0], NULL, false, &r), 0);
+	assert_int_equal(selftests_run(arm, &kernels->machines[0], NULL, &r), 0);
 	assert_int_equal(r.failed, 0);
 	assert_false(r.oops);
 	assert_true(r.passed > 0);
@@ -50,6 +53,19 @@ static void test_all(void **state)
 {
 	(void)state;
 	passes_everything("all");
+}
+
+/* The CPUs of isolcpus= and nohz_full= have tests that skip elsewhere. */
+static void test_isolated(void **state)
+{
+	const struct selection rules = { .program = "task_pair:rules" };
+	struct results r;
+
+	(void)state;
+	assert_int_equal(selftests_run(find_arm("isolated"), &kernels->machines[0], &rules, &r), 0);
+	assert_int_equal(r.failed, 0);
+	assert_int_equal(r.skipped, 0);
+	assert_true(r.passed > 0);
 }
 
 static void test_lockdep_kasan(void **state)
@@ -69,6 +85,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stock),
 		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_isolated),
 		cmocka_unit_test(test_lockdep_kasan),
 		cmocka_unit_test(test_kcsan),
 	};

@@ -122,25 +122,40 @@ static void end_stack(struct stack *s, json_t *counts)
 	*s = (struct stack){};
 }
 
-/* "\tffffffff810a1b2c finish_task_switch+0x10": kernel frames alone are kept. */
-static void add_frame(struct stack *s, const char *line, size_t len)
+/* The function of "\tffffffff810a1b2c finish_task_switch+0x10", of @n characters; NULL: it is user space's. */
+static const char *kernel_function(const char *line, size_t len, size_t *n)
 {
 	char *end;
 	uint64_t address = strtoull(line, &end, 16);
-	size_t left = len - (size_t)(end - line), n;
+	size_t left = len - (size_t)(end - line);
 
-	if (address < KERNEL_START) {
-		s->user = true;
-		return;
-	}
+	if (address < KERNEL_START)
+		return NULL;
 	while (left && *end == ' ')
 		end++, left--;
-	for (n = 0; n < left && end[n] != '+'; n++)
+	for (*n = 0; *n < left && end[*n] != '+'; ++*n)
 		;
-	if (n && s->n < FRAMES) {
-		s->frame[s->n].name = end;
+	return end;
+}
+
+/* Kernel frames alone are kept. */
+static void add_frame(struct stack *s, const char *line, size_t len)
+{
+	size_t n;
+	const char *name = kernel_function(line, len, &n);
+
+	if (!name) {
+		s->user = true;
+	} else if (n && s->n < FRAMES) {
+		s->frame[s->n].name = name;
 		s->frame[s->n++].len = n;
 	}
+}
+
+/* Blanks alone are no frame: what follows them would be read as one. */
+static bool is_frame(const char *line, size_t len)
+{
+	return (*line == '\t' || *line == ' ') && strspn(line, " \t") < len;
 }
 
 char *profile_fold(const char *script)
@@ -152,7 +167,7 @@ char *profile_fold(const char *script)
 		size_t len = strcspn(line, "\n");
 
 		if (line[0] == '\t' || (line[0] == ' ' && len)) {
-			if (s.task && strspn(line, " \t") < len)
+			if (s.task && is_frame(line, len))
 				add_frame(&s, line, len);
 		} else {
 			end_stack(&s, counts);
@@ -246,20 +261,6 @@ static void count_event(const struct trace_event *e, json_t *counts)
 	count_fields(e, counts);
 }
 
-/* "\tffffffff810a1b2c finish_task_switch": of the event before it. */
-static void add_wait_frame(struct lockwaits *w, const char *line, size_t len)
-{
-	size_t address = strspn(line, "\t 0123456789abcdef"), n = 0;
-
-	if (strtoull(line, NULL, 16) < KERNEL_START)
-		return;
-	while (address && line[address - 1] != ' ')
-		address--;
-	while (address + n < len && line[address + n] != '+' && line[address + n] != ' ')
-		n++;
-	lockwaits_frame(w, line + address, n);
-}
-
 char *profile_count_events(const char *script)
 {
 	struct lockwaits *waits = lockwaits_new();
@@ -270,7 +271,11 @@ char *profile_count_events(const char *script)
 		struct trace_event e;
 
 		if (*line == '\t') {
-			add_wait_frame(waits, line, len);
+			size_t n = 0;
+			const char *name = is_frame(line, len) ? kernel_function(line, len, &n) : NULL;
+
+			if (n)
+				lockwaits_frame(waits, name, n);
 		} else if (trace_event_parse(line, len, &e)) {
 			count_event(&e, counts);
 			lockwaits_event(waits, &e);

@@ -124,8 +124,8 @@ static const char waits[] =
 	"\tffffffff81006000 unlink_anon_vmas\n"
 	"\n"
 	"    0 [002]    10.000007: lock:contention_begin: 0xffff888000003000 (flags=SPIN)\n"
-	"    0 [001]    10.000007: lock:contention_begin: 0xffff888000003000 (flags=SPIN)\n"
-	"    0 [001]    10.000008:   lock:contention_end: 0xffff888000003000 (ret=0)\n"
+	"    0 [001]    10.000009: lock:contention_begin: 0xffff888000003000 (flags=SPIN)\n"
+	"    0 [002]    10.000010:   lock:contention_end: 0xffff888000003000 (ret=0)\n"
 	"   73 [002]    10.000016:   lock:contention_end: 0xffff888000002000 (ret=0)\n"
 	"   72 [000]    10.000103:   lock:contention_end: 0xffff888000001000 (ret=0)\n"
 	"   74 [000]    10.000104:   lock:contention_end: 0xffff888000001000 (ret=0)\n";
@@ -137,7 +137,7 @@ static void test_waits_are_summed(void **state)
 	static const char *const lines[] = {"lock:contention_begin 5\n", "lock:contention_begin flags=SPIN 2\n",
 		"lock:contention_end 5\n", "lock:wait flags=READ 1\n", "lock:wait flags=WRITE 2\n",
 		"lock:wait flags=SPIN 1\n", "lock:wait_us flags=READ 4\n", "lock:wait_us flags=WRITE 110\n",
-		"lock:wait_us flags=SPIN 1\n", "lock:wait lock=mmap_lock flags=READ 1\n",
+		"lock:wait_us flags=SPIN 3\n", "lock:wait lock=mmap_lock flags=READ 1\n",
 		"lock:wait lock=mmap_lock flags=WRITE 1\n", "lock:wait_us lock=mmap_lock flags=READ 4\n",
 		"lock:wait_us lock=mmap_lock flags=WRITE 100\n", "lock:wait at=do_user_addr_fault flags=READ 1\n",
 		"lock:wait_us at=dup_mmap flags=WRITE 100\n", "lock:wait_us at=unlink_anon_vmas flags=WRITE 10\n"};

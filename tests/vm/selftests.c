@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "executor.h"
@@ -208,4 +209,12 @@ int selftests_run(const struct arm *arm, const struct machine *machine, const st
 	}
 	kernel_clear(&k);
 	return ret;
+}
+
+void selftests_write(const char *folder, const char *name, const char *text, mode_t mode)
+{
+	__free_char char *path = xasprintf("%s/%s", folder, name);
+
+	assert_int_equal(file_write_atomic(path, text, strlen(text), NULL), 0);
+	assert_int_equal(chmod(path, mode), 0);
 }

@@ -6,6 +6,8 @@
 #ifndef KAB_TEST_SELFTESTS_H
 #define KAB_TEST_SELFTESTS_H
 
+#include <sys/types.h>
+
 #include "matrix.h"
 
 struct results {
@@ -29,5 +31,8 @@ struct selection {
  */
 int selftests_run(const struct arm *arm, const struct machine *machine, const struct selection *selected,
 	struct results *r);
+
+/* A file of a folder that is to be run; fails the test if it cannot be written. */
+void selftests_write(const char *folder, const char *name, const char *text, mode_t mode);
 
 #endif

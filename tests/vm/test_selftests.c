@@ -37,14 +37,6 @@ struct program {
 
 #define PASSES { "passes", "echo 1..2; echo ok 1 - a; echo ok 2 '# SKIP b'" }
 
-static void write_file(const char *name, const char *text, mode_t mode)
-{
-	__free_char char *path = xasprintf("%s/%s", folder, name);
-
-	assert_int_equal(file_write_atomic(path, text, strlen(text), NULL), 0);
-	assert_int_equal(chmod(path, mode), 0);
-}
-
 /* Runs @n programs in a small guest, with the result of selftests_run(). */
 static int run(const struct program *programs, size_t n, bool first_failure, struct results *r)
 {
@@ -60,10 +52,10 @@ static int run(const struct program *programs, size_t n, bool first_failure, str
 		__free_char char *name = xasprintf("t/%s", programs[i].name);
 		__free_char char *text = xasprintf("#!/bin/sh\n%s\n", programs[i].script);
 
-		write_file(name, text, 0755);
+		selftests_write(folder, name, text, 0755);
 		buf_addf(&list, "t:%s\n", programs[i].name);
 	}
-	write_file("kselftest-list.txt", list.data, 0644);
+	selftests_write(folder, "kselftest-list.txt", list.data, 0644);
 	buf_free(&list);
 	ret = selftests_run(find_arm("stock"), &small, &selected, r);
 	dir_remove(sub, NULL);

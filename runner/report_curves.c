@@ -10,42 +10,6 @@
 #include "report_text.h"
 
 #define PAGE_WIDTH 1000
-#define PANEL_HEIGHT 250 /* these as in plots/panels.gp */
-#define PANELS_ABOVE 72
-#define PANELS_BELOW 30
-
-/* Settings that are one array, an element for each panel. */
-static void set_panel_numbers(struct plot *p, const char *name, const double *v, size_t n)
-{
-	buf_addf(&p->settings, "array %s[%zu] = [", name, n);
-	for (size_t i = 0; i < n; i++)
-		buf_addf(&p->settings, "%s%.10g", i ? ", " : "", v[i]);
-	buf_addstr(&p->settings, "]\n");
-}
-
-static void set_panel_texts(struct plot *p, const char *name, const char *const *v, size_t n)
-{
-	buf_addf(&p->settings, "array %s[%zu] = [", name, n);
-	for (size_t i = 0; i < n; i++) {
-		buf_addstr(&p->settings, i ? ", " : "");
-		text_add_gnuplot(&p->settings, v[i]);
-	}
-	buf_addstr(&p->settings, "]\n");
-}
-
-static void set_panels(struct plot *p, const struct report *r, const char *subtitle,
-	const char *const *titles, size_t n)
-{
-	size_t columns = n > 6 ? 3 : n > 1 ? 2 : 1;
-
-	plot_set_page(p, r, subtitle, PAGE_WIDTH,
-		PANELS_ABOVE + plot_key_height(r) + PANELS_BELOW +
-			PANEL_HEIGHT * (double)((n + columns - 1) / columns));
-	plot_set_arms(p, r);
-	plot_set_number(p, "columns", (double)columns);
-	plot_set_number(p, "panels", (double)n);
-	set_panel_texts(p, "panel", titles, n);
-}
 
 /* ---- rates over vCPUs -------------------------------------------------------------------------
  */
@@ -214,9 +178,9 @@ void report_plot_scaling(struct report *r)
 		units[i] = *list.v[i].metric.unit ? list.v[i].metric.unit : list.v[i].metric.title;
 		high[i] = list.v[i].high > 0 ? list.v[i].high : 1;
 	}
-	set_panels(p, r, subtitle, titles, list.n);
-	set_panel_texts(p, "unit", units, list.n);
-	set_panel_numbers(p, "high_y", high, list.n);
+	plot_set_panels(p, r, subtitle, titles, list.n);
+	plot_set_panel_texts(p, "unit", units, list.n);
+	plot_set_panel_numbers(p, "high_y", high, list.n);
 	plot_set_number(p, "low_x", list.low_x);
 	plot_set_number(p, "high_x", list.high_x);
 	set_cpus(p, r);
@@ -391,10 +355,10 @@ void report_plot_latency(struct report *r)
 		low_y[i] = range.low_y > 0 ? range.low_y : 0.001;
 		high_y[i] = range.high_y > low_y[i] ? range.high_y : low_y[i] * 2;
 	}
-	set_panels(p, r, subtitle, cells, n);
-	set_panel_numbers(p, "high_x", high_x, n);
-	set_panel_numbers(p, "low_y", low_y, n);
-	set_panel_numbers(p, "high_y", high_y, n);
+	plot_set_panels(p, r, subtitle, cells, n);
+	plot_set_panel_numbers(p, "high_x", high_x, n);
+	plot_set_panel_numbers(p, "low_y", low_y, n);
+	plot_set_panel_numbers(p, "high_y", high_y, n);
 out:
 	free(cells);
 	free(high_x);
@@ -550,8 +514,8 @@ static void plot_shape(struct report *r, const struct published *t, size_t base)
 	}
 	plot_set_page(p, r, subtitle, PAGE_WIDTH, 440);
 	plot_set_number(p, "columns", (double)n);
-	set_panel_texts(p, "name", names, n);
-	set_panel_numbers(p, "side", sides, n);
+	plot_set_panel_texts(p, "name", names, n);
+	plot_set_panel_numbers(p, "side", sides, n);
 	plot_set_number(p, "high_y", high_y);
 	plot_set_text(p, "xtitle", t->x_title);
 	plot_set_text(p, "ytitle", y);

@@ -29,5 +29,12 @@ void plot_set_page(
  * plot_key_height(). */
 double plot_key_height(const struct report *r);
 void plot_set_arms(struct plot *p, const struct report *r);
+/* A page of a panel for each of the @n cells @ids, called by what tells it from the others of its
+ * workload; as many beside each other as their names leave room for. */
+void plot_set_panels(struct plot *p, const struct report *r, const char *subtitle,
+	const char *const *ids, size_t n);
+/* Settings that are one array, an element for each panel. */
+void plot_set_panel_numbers(struct plot *p, const char *name, const double *v, size_t n);
+void plot_set_panel_texts(struct plot *p, const char *name, const char *const *v, size_t n);
 
 #endif

@@ -563,6 +563,31 @@ static void test_underscores_stay_in_figures(void **state)
 	drop_report(&m);
 }
 
+/* Panels are called by what tells them from each other, and do not run into each other. */
+static void test_panels_have_room_for_their_names(void **state)
+{
+	static const char matrix[] =
+		"base: {package: linux-source-6.1}\nbaseline: stock\n"
+		"arms:\n  stock: {}\n  patched: {cmdline: x}\n"
+		"executor: {vm: {cpus: [1, 2], nodes: 1, memory: 512M}}\n"
+		"blocks: 7\nsamples: 1\nseed: 7\nworkloads:\n"
+		"  - {name: fault, faulters: 1, mappers: 0, duration: 400ms}\n"
+		"  - {name: fault, faulters: [2, 3, 4, 5, 6, 7], mappers: 1, pause: 100us, duration: 400ms}\n"
+		"  - {name: pipe, mode: [process, thread], pin: 0}\n";
+	struct made m;
+	__free_char char *scaling = NULL, *script = NULL;
+
+	(void)state;
+	make_report(&m, matrix, &plain);
+	scaling = fixture_read(m.out, "scaling.svg");
+	assert_has(scaling, ">fault/faulters=1/mappers=0<");
+	assert_has(scaling, ">fault/faulters=7/mappers=1/pause=100us<");
+	assert_has(scaling, ">pipe/mode=thread<");
+	script = fixture_read(m.out, "scaling.gp");
+	assert_has(script, "columns = 2\n"); /* three for nine panels, if they had room */
+	drop_report(&m);
+}
+
 static void test_figures_follow_the_data(void **state)
 {
 	struct report_effects other = plain;
@@ -786,6 +811,7 @@ int main(void)
 		cmocka_unit_test(test_markdown),
 		cmocka_unit_test(test_cover_letter),
 		cmocka_unit_test(test_underscores_stay_in_figures),
+		cmocka_unit_test(test_panels_have_room_for_their_names),
 		cmocka_unit_test(test_figures_follow_the_data),
 		cmocka_unit_test(test_all_failed),
 		cmocka_unit_test(test_one_block),

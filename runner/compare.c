@@ -144,9 +144,15 @@ static void tell_left_out(struct draft *d)
 	free(note);
 }
 
-static double effect_size(const struct row *r)
+static double size_of(const struct row *r, double effect)
 {
-	return r->metric.scale == SCALE_RATIO ? expm1(fabs(log(r->e.effect))) : fabs(r->e.effect);
+	return r->metric.scale == SCALE_RATIO ? expm1(fabs(log(effect))) : fabs(effect);
+}
+
+/* What layout may do: up to the far end of its interval, where there is one. */
+static double size_at_most(const struct row *r)
+{
+	return fmax(size_of(r, r->e.effect), fmax(size_of(r, r->e.lo), size_of(r, r->e.hi)));
 }
 
 /* Hands each row what the layout arm showed of its cell and metric. */
@@ -160,8 +166,26 @@ static void learn_layout(struct drafts *d)
 
 			if (!r->control && r->cell == layout->cell &&
 				!strcmp(r->metric.name, layout->metric.name))
-				r->layout_effect = effect_size(layout);
+				r->layout_effect = size_at_most(layout);
 		}
+	}
+}
+
+/* A layout arm that failed in a cell leaves its changes as they are, but not without a word. */
+static void tell_layout_unknown(const struct drafts *d, struct row *r)
+{
+	char *note = r->note;
+
+	if (r->control || !isnan(r->layout_effect) || !verdict_is_change(r->verdict))
+		return;
+	for (size_t i = 0; i < d->n; i++) {
+		const struct row *layout = &d->v[i].row;
+
+		if (!layout->layout || layout->cell != r->cell)
+			continue;
+		r->note = xasprintf("%s%swhat layout alone does was not measured", note ? note : "", note ? "; " : "");
+		free(note);
+		return;
 	}
 }
 
@@ -177,6 +201,7 @@ static void judge(const struct comparison *c, struct drafts *d)
 		if (!d->v[i].testable)
 			continue;
 		verdict_judge(&d->v[i].row, &rule);
+		tell_layout_unknown(d, &d->v[i].row);
 		if (d->v[i].left_out)
 			tell_left_out(&d->v[i]);
 	}

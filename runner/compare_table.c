@@ -235,6 +235,22 @@ static void add_arms(struct table *t)
 	}
 }
 
+/* How many figures are corrected each by itself, so that all of them together err more often than one. */
+static size_t other_figures(const struct comparison *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->nrows; i++) {
+		bool counts = !c->rows[i].primary && !c->rows[i].control && !isnan(c->rows[i].p_adj);
+
+		for (size_t k = 0; k < i && counts; k++)
+			counts = c->rows[k].primary || c->rows[k].control || isnan(c->rows[k].p_adj) ||
+				 strcmp(c->rows[k].metric.name, c->rows[i].metric.name);
+		n += counts;
+	}
+	return n;
+}
+
 static void put_counts(struct table *t)
 {
 	static const enum verdict order[] = {VERDICT_REGRESSION, VERDICT_IMPROVEMENT,
@@ -264,6 +280,9 @@ static void put_counts(struct table *t)
 		"kept\n",
 		c->blocks, c->paired ? c->blocks == 1 ? "block" : "blocks" : "boots a side", c->ok,
 		c->warmups, c->failed, c->skipped, c->outliers, c->outliers == 1 ? "" : "s");
+	if (other_figures(c) > 1)
+		buf_addf(&t->out, "%zu other figures, each corrected by itself: without any effect about %.1g of them would be called changed\n",
+			other_figures(c), c->alpha * other_figures(c));
 	if (hidden)
 		buf_addf(&t->out, "%zu more row%s of secondary metrics: -v\n", hidden,
 			hidden == 1 ? "" : "s");

@@ -110,7 +110,8 @@ static void draw(struct pool *p, gsl_rng *r, struct draws *d)
 	to = add_row(d);
 	to->cell = xstrdup(p->row->cell);
 	to->arm = xstrdup(p->row->arm);
-	to->control = p->row->control && p->opt->inject == 0;
+	/* Another layout is another kernel: what it shows is no false alarm. */
+	to->control = p->row->control && !p->row->layout && p->opt->inject == 0;
 	to->effect =
 		p->row->e.effect * (p->row->metric.scale == SCALE_RATIO ? 1 + p->opt->inject : 1);
 	while (to->draws < p->opt->draws && !kab_interrupted)
@@ -155,7 +156,8 @@ static void add_sum(struct draws *d, size_t rows, bool control, const char *arm)
 			continue;
 		n++;
 		sum.draws += r->draws;
-		sum.disjoint += r->disjoint;
+		/* Cells share boots, so that they do not count as so many more. */
+		sum.disjoint = fmax(sum.disjoint, r->disjoint);
 		sum.changed += r->changed;
 		sum.wrong_way += r->wrong_way;
 		for (size_t k = 0; k < RULES; k++)

@@ -318,13 +318,13 @@ void html_method(struct buf *b, const struct report *r)
 		"that of a count is the "
 		"difference in its own unit. Estimates are Hodges-Lehmann's; p and interval come "
 		"from the signed ranks of "
-		"the blocks, with their exact distribution (below six blocks the interval is "
-		"Student's).",
+		"the blocks, with their exact distribution; ranks go up to the middle one, which all larger differences share "
+		"(below six blocks the interval is Student's).",
 		"A change needs an adjusted p below alpha and an interval without \"no effect\" in "
 		"it. Where the whole interval "
 		"lies within the threshold the verdict is \"same\", even if such a small change is "
-		"significant. All else "
-		"is \"unclear\".",
+		"significant, but not where two blocks or more are far off (three interquartile ranges) to one side and none to the other. All "
+		"else is \"unclear\".",
 		"Warm-up samples are recorded and not compared; outliers are kept, and counted; "
 		"failed samples are listed "
 		"above.",

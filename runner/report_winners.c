@@ -18,6 +18,7 @@
 /* What an arm is to the baseline: more than 1 is better, whatever the metric. */
 struct standing {
 	double ratio, lo, hi;
+	bool changed; /* against the baseline, by its verdict; the baseline itself has nothing to show */
 };
 
 /* One line of the figure. */
@@ -80,8 +81,8 @@ static struct standing standing_of(const struct row *row)
 	const struct estimate *e = &row->e;
 
 	if (row->metric.better == BETTER_MORE)
-		return (struct standing){e->effect, e->lo, e->hi};
-	return (struct standing){1 / e->effect, 1 / e->hi, 1 / e->lo};
+		return (struct standing){e->effect, e->lo, e->hi, verdict_is_change(row->verdict)};
+	return (struct standing){1 / e->effect, 1 / e->hi, 1 / e->lo, verdict_is_change(row->verdict)};
 }
 
 /* Fills in @s for each arm that the cell has figures of; the others stay NAN. False: of none. */
@@ -90,9 +91,9 @@ static bool collect(const struct report *r, const char *cell, const char *metric
 	bool any = false;
 
 	for (size_t a = 0; a < r->m->narms; a++) {
-		s[a] = (struct standing){NAN, NAN, NAN};
+		s[a] = (struct standing){NAN, NAN, NAN, false};
 		if (!strcmp(r->m->arms[a].label, r->c->baseline))
-			s[a] = (struct standing){1, 1, 1};
+			s[a] = (struct standing){1, 1, 1, true};
 		for (size_t i = 0; i < r->c->nrows; i++) {
 			const struct row *row = &r->c->rows[i];
 
@@ -106,14 +107,17 @@ static bool collect(const struct report *r, const char *cell, const char *metric
 	return any;
 }
 
-/* The arm whose interval lies beyond all others, or -1. */
+/*
+ * The arm whose interval lies beyond all others, or -1. It or, if it is the baseline, each of the others has a verdict that
+ * says as much.
+ */
 static int best_of(const struct standing *s, size_t n)
 {
 	for (size_t a = 0; a < n; a++) {
-		bool beyond = isfinite(s[a].lo);
+		bool beyond = isfinite(s[a].lo) && s[a].changed, is_base = s[a].lo >= 1 && s[a].hi <= 1;
 
 		for (size_t i = 0; i < n && beyond; i++)
-			beyond = i == a || isnan(s[i].ratio) || s[a].lo > s[i].hi;
+			beyond = i == a || isnan(s[i].ratio) || (s[a].lo > s[i].hi && (!is_base || s[i].changed));
 		if (beyond)
 			return (int)a;
 	}

@@ -146,6 +146,32 @@ static double spread(const double *d, size_t n, double half, double attained)
 	return half * sqrt(n * SIGNED_EFFICIENCY) / gsl_cdf_tdist_Qinv(attained / 2, n - 1);
 }
 
+/* Tukey's outer fences, of the blocks' effects. Fewer than six have no quarters to speak of. */
+static void find_far(const double *d, size_t n, struct estimate *e)
+{
+	double *v = xcalloc(n, sizeof(*v)), median, fence, least = INFINITY;
+	size_t below = 0, above = 0;
+
+	memcpy(v, d, n * sizeof(*v));
+	gsl_sort(v, 1, n);
+	median = gsl_stats_median_from_sorted_data(v, 1, n);
+	fence = 3 * (gsl_stats_quantile_from_sorted_data(v, 1, n, 0.75) - gsl_stats_quantile_from_sorted_data(v, 1, n, 0.25));
+	for (size_t i = 0; i < n && n > 5; i++) {
+		bool low = v[i] < gsl_stats_quantile_from_sorted_data(v, 1, n, 0.25) - fence;
+		bool high = v[i] > gsl_stats_quantile_from_sorted_data(v, 1, n, 0.75) + fence;
+
+		below += low;
+		above += high;
+		if (low || high)
+			least = fmin(least, fabs(v[i] - median));
+	}
+	if (!below != !above) {
+		e->far = below + above;
+		e->far_least = least;
+	}
+	free(v);
+}
+
 static void estimate_paired(const double *d, size_t n, double alpha, struct estimate *e)
 {
 	size_t count;
@@ -158,6 +184,7 @@ static void estimate_paired(const double *d, size_t n, double alpha, struct esti
 	e->p = rank_signed_p(d, n);
 	e->p_floor = stats_p_floor(n, true);
 	e->boot_sd = n > 1 ? gsl_stats_sd(d, 1, n) : NAN;
+	find_far(d, n, e);
 	if (!rank_signed_interval(d, n, w, count, alpha, &e->lo, &e->hi, &attained)) {
 		e->boot_sd = spread(d, n, (e->hi - e->lo) / 2, attained);
 	} else if (n > 1) {

@@ -34,6 +34,8 @@ struct estimate {
 	size_t blocks, samples;		/* used; unpaired: boots of the smaller side */
 	size_t outliers;		/* beyond 1.5 IQR within their arm, kept and counted; */
 	size_t base_outliers;		/* ... of which on the baseline's side */
+	size_t far;			/* paired: blocks beyond 3 IQR of the others', if all are so on one side; else 0 */
+	double far_least;		/* ... how far the least far of them is from the median: a shift, of logs for ratios */
 	bool constant;			/* both sides never varied */
 	bool paired;			/* within blocks */
 };

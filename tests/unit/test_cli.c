@@ -352,6 +352,13 @@ static void test_clock_jumps(void **state)
 	free(args);
 	args = xasprintf("report %s", run);
 	assert_int_equal(call_in(JUMPY, &out, args), 0);
+	/* To add blocks until they say what is wanted is no way to find out. */
+	path = xasprintf("%s/report/report.md", run);
+	samples = file_read(path, NULL, NULL);
+	assert_non_null(samples);
+	assert_non_null(strstr(samples, "was given 1 more block than it began with"));
+	free(samples);
+	free(path);
 	path = xasprintf("%s/samples.jsonl", run);
 	samples = file_read(path, NULL, NULL);
 	assert_non_null(samples);

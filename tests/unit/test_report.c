@@ -368,6 +368,20 @@ static void test_far_leads_are_multiples(void **state)
 	drop_report(&other);
 }
 
+/* An arm that is called the same is the best nowhere, however sure its lead is. */
+static void test_no_best_without_a_verdict(void **state)
+{
+	static const struct report_effects little = {.factor = 1.007, .shootdowns = 1};
+	struct made m = {};
+	__free_char char *winners = NULL;
+
+	(void)state;
+	make_report(&m, report_matrix, &little);
+	winners = fixture_read(m.out, "winners.dat");
+	assert_lacks(winners, "\tpatched +");
+	drop_report(&m);
+}
+
 static void test_html(void **state)
 {
 	const struct made *m = *state;
@@ -805,6 +819,7 @@ int main(void)
 		cmocka_unit_test(test_svg_is_fit_for_pages),
 		cmocka_unit_test(test_every_figure_is_drawn),
 		cmocka_unit_test(test_far_leads_are_multiples),
+		cmocka_unit_test(test_no_best_without_a_verdict),
 		cmocka_unit_test(test_html),
 		cmocka_unit_test(test_numbers_lead_to_captures),
 		cmocka_unit_test(test_each_series_has_its_section),

@@ -402,7 +402,14 @@ struct comparison *compare_runs(const struct store *run, const struct store *oth
 
 	if (!baseline || (other && !other_plan))
 		goto fail;
+	if (other && other_plan->matrix->executor != plan->matrix->executor) {
+		error_set(err, KAB_USAGE, "%s is of the executor %s, %s of %s: expected two runs of one kind", store_path(run),
+			executor_kind_name(plan->matrix->executor), store_path(other),
+			executor_kind_name(other_plan->matrix->executor));
+		goto fail;
+	}
 	src.arms = other ? other_plan->matrix : plan->matrix;
+	src.other_plan = other_plan;
 	src.baseline = baseline->label;
 	c->baseline = xstrdup(row_shown_label(other ? run : NULL, plan->matrix, baseline->label));
 	s = store_samples(run, &n);

@@ -285,6 +285,54 @@ static bool is_met(const struct row_source *src, const struct cell *cell, const 
 	       arm_runs(arm, cell->id);
 }
 
+/* Text that both may lack. */
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/*
+ * The first parameter in which @a and @b differ, NULL: none. How long a sample takes is no matter of what is measured.
+ */
+static const char *different_key(const struct params *a, const struct params *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i].key, "duration") && !same_text(a->v[i].value, params_get(b, a->v[i].key)))
+			return a->v[i].key;
+	for (size_t i = 0; i < b->n; i++)
+		if (strcmp(b->v[i].key, "duration") && !params_get(a, b->v[i].key))
+			return b->v[i].key;
+	return NULL;
+}
+
+/*
+ * Names leave out what does not vary in a matrix, so that cells of two runs may share one and be two things: "mode", "command",
+ * ...; NULL where they are one.
+ */
+static const char *difference(const struct row_source *src, const struct cell *cell)
+{
+	const struct matrix *m = src->plan->matrix, *other_m = src->other_plan->matrix;
+	const struct workload_spec *w = &m->workloads[cell->workload];
+
+	for (size_t i = 0; i < src->other_plan->ncells; i++) {
+		const struct cell *o = &src->other_plan->cells[i];
+		const struct workload_spec *other = &other_m->workloads[o->workload];
+
+		if (strcmp(o->id, cell->id))
+			continue;
+		if (!same_text(w->command, other->command))
+			return "command";
+		if (!same_text(w->figure.expr, other->figure.expr))
+			return "figure";
+		if (m->machines[cell->machine].cpus != other_m->machines[o->machine].cpus)
+			return "cpus";
+		if (m->machines[cell->machine].nodes != other_m->machines[o->machine].nodes)
+			return "nodes";
+		return different_key(&cell->params, &o->params);
+	}
+	return NULL;
+}
+
 static void add_meeting(struct comparison *c, const struct row_source *src, const struct cell *cell,
 	const struct arm *arm, struct drafts *to)
 {
@@ -297,6 +345,10 @@ static void add_meeting(struct comparison *c, const struct row_source *src, cons
 	/* Of two runs only what both have; in one run, what has not been measured is told. */
 	if (src->other && (!at.base || !at.arm))
 		return;
+	if (src->other && difference(src, cell)) {
+		comparison_warn(c, "%s is not the same in the two runs, which differ in \"%s\": left out.", cell->id, difference(src, cell));
+		return;
+	}
 	at.cell_id = comparison_keep(c, cell->id);
 	at.arm_label = comparison_keep(c, row_shown_label(src->other, src->arms, arm->label));
 	at.layout = arm->role == ARM_LAYOUT;

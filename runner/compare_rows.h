@@ -10,6 +10,7 @@
 struct row_source {
 	const struct store *run, *other; /* @other: NULL for one run */
 	const struct plan *plan; /* of @run: cells in the matrix's order, its matrix as run (--aa) */
+	const struct plan *other_plan; /* of @other */
 	const struct matrix *arms; /* the matrix whose arms are compared: @plan's, or @other's own */
 	const struct tallies *base, *arm; /* of @run, and of @other if there is one */
 	const char *baseline;

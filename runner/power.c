@@ -167,6 +167,11 @@ int power_make(const struct plan *plan, const struct store *earlier, double effe
 	*p = (struct power){.run = xstrdup(store_path(earlier))};
 	if (!c)
 		return -1;
+	if (store_matrix(earlier)->executor != plan->matrix->executor) {
+		comparison_free(c);
+		return error_set(err, KAB_USAGE, "%s: is of the executor %s, the matrix of %s; expected a run of the same kind", p->run,
+			executor_kind_name(store_matrix(earlier)->executor), executor_kind_name(plan->matrix->executor));
+	}
 	set_effects(p, effect);
 	s = store_samples(earlier, &n);
 	tallies_collect(s, n, &t);

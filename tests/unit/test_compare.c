@@ -983,6 +983,39 @@ static void test_two_runs_without_a_common_cell(void **state)
 	expect_words(err.text, "no cell in common");
 }
 
+/* A name leaves out what does not vary in its matrix: two things may share it. */
+static void test_two_runs_of_different_cells(void **state)
+{
+	struct synth *a = SYNTH(LOCAL("old") BLOCKS(8) "workloads: [{name: pipe, mode: process}, {name: messaging}]\n",
+		{NULL, NULL, "ops_per_s", 1000, QUIET});
+	struct synth *b = SYNTH(
+		LOCAL("new") BLOCKS(8) "workloads: [{name: pipe, mode: thread}, {name: messaging, duration: 700ms}]\n",
+		{NULL, NULL, "ops_per_s", 800, QUIET});
+	const struct comparison *c = compare_two(*state, a, b);
+
+	assert_true(warned(c, "pipe is not the same in the two runs, which differ in \"mode\""));
+	for (size_t i = 0; i < c->nrows; i++)
+		assert_string_equal(c->rows[i].cell, "messaging");
+	assert_int_equal(find_row(c, "messaging", "here", "ops_per_s")->verdict, VERDICT_REGRESSION);
+}
+
+/* Instructions are no times. */
+static void test_two_runs_of_two_kinds(void **state)
+{
+	struct synth *a = SYNTH(LOCAL("old") BLOCKS(2) PIPE, {NULL, NULL, "ops_per_s", 1000, QUIET});
+	struct synth *b = SYNTH(pipe_matrix, {NULL, NULL, "ops_per_s", 1000, QUIET});
+	struct world *w = *state;
+	struct error err = {};
+
+	w->path = synth_run(w->results, a);
+	w->other_path = synth_run(w->results, b);
+	w->run = must_open(w->path);
+	w->other = must_open(w->other_path);
+	assert_null(compare_runs(w->run, w->other, &(struct compare_options){}, &err));
+	assert_int_equal(err.status, KAB_USAGE);
+	expect_words(err.text, "of the executor local, ");
+}
+
 /* Twenty cells of a kernel against itself, as noisy as a TCG guest: with Holm, a change in any is
  * rare. */
 static void test_many_cells_of_nothing(void **state)
@@ -1128,6 +1161,8 @@ int main(void)
 		T(test_two_local_runs),
 		T(test_two_local_runs_of_one_visit),
 		T(test_two_runs_without_a_common_cell),
+		T(test_two_runs_of_different_cells),
+		T(test_two_runs_of_two_kinds),
 		T(test_many_cells_of_nothing),
 		cmocka_unit_test(test_rule_of_verdicts),
 		cmocka_unit_test(test_status_of_several),

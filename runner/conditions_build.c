@@ -71,6 +71,34 @@ static void compare_configs(struct comparison *c, const char *label, const json_
 	buf_free(&list);
 }
 
+/* What moves the figures of any workload, whoever asked for it. */
+static const char *const pervasive[] = {"CONFIG_HZ", "CONFIG_PREEMPT_NONE", "CONFIG_PREEMPT_VOLUNTARY", "CONFIG_PREEMPT",
+	"CONFIG_PREEMPT_RT", "CONFIG_NO_HZ_FULL", "CONFIG_SMP", "CONFIG_NUMA", "CONFIG_TRANSPARENT_HUGEPAGE",
+	"CONFIG_TRANSPARENT_HUGEPAGE_ALWAYS", "CONFIG_SPECULATION_MITIGATIONS", "CONFIG_RETPOLINE",
+	"CONFIG_PAGE_TABLE_ISOLATION", "CONFIG_CC_OPTIMIZE_FOR_SIZE", "CONFIG_FUNCTION_TRACER", "CONFIG_PROVE_LOCKING",
+	"CONFIG_DEBUG_LOCK_ALLOC", "CONFIG_KASAN", "CONFIG_KCSAN", "CONFIG_UBSAN", "CONFIG_DEBUG_VM", "CONFIG_DEBUG_PREEMPT",
+	"CONFIG_SLUB_DEBUG_ON", "CONFIG_PAGE_POISONING", "CONFIG_INIT_ON_ALLOC_DEFAULT_ON", "CONFIG_INIT_ON_FREE_DEFAULT_ON",
+	"CONFIG_MEMCG", "CONFIG_VIRT_CPU_ACCOUNTING_GEN"};
+
+/*
+ * Arms of different fragments were to differ, but fragments drag others in, and so may a series' Kconfig: where that moves
+ * everything it is told.
+ */
+static void compare_pervasive(
+	struct comparison *c, const char *label, const json_t *base_config, const json_t *arm_config)
+{
+	struct buf list = {};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pervasive); i++)
+		if (!same_key(base_config, arm_config, pervasive[i]))
+			buf_addf(&list, "%s%s %s (%s), %s (%s)", list.len ? "; " : "", pervasive[i],
+				value_of(base_config, pervasive[i]), c->baseline, value_of(arm_config, pervasive[i]),
+				label);
+	if (list.len)
+		comparison_warn(c, "Kernel configurations differ in what moves all figures: %s.", list.data);
+	buf_free(&list);
+}
+
 static size_t patches_in(const json_t *meta)
 {
 	return json_array_size(json_object_get(meta, "patches"));
@@ -93,6 +121,8 @@ static void compare_builds(struct comparison *c, const json_t *base, const json_
 			base_tools, c->baseline, arm_tools, label);
 	if (base_config && arm_config && asked_alike(base, arm))
 		compare_configs(c, label, base_config, arm_config, patches_in(base_meta) > patches_in(arm_meta));
+	else if (base_config && arm_config && same_key(base, arm, "base_version"))
+		compare_pervasive(c, label, base_config, arm_config);
 }
 
 void conditions_warn_of_builds(struct comparison *c, const struct store *run)

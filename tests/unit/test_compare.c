@@ -872,9 +872,17 @@ static void test_builds_that_were_to_differ_are_not_told(void **state)
 
 	s->arms = "[{\"label\": \"stock\", \"config\": [], \"meta\": {\"config\": {\"CONFIG_HZ\": "
 		  "\"250\"}}},"
-		  " {\"label\": \"patched\", \"config\": [\"hz\"],"
-		  "  \"meta\": {\"config\": {\"CONFIG_HZ\": \"1000\"}}}]";
+		  " {\"label\": \"patched\", \"config\": [\"thing\"],"
+		  "  \"meta\": {\"config\": {\"CONFIG_HZ\": \"250\", \"CONFIG_THING\": \"y\"}}}]";
 	assert_false(warned(compare(*state, s), "configurations differ"));
+	/* But for what no workload stays as it was with: the fragment may not have meant it. */
+	s->arms = "[{\"label\": \"stock\", \"config\": [], \"meta\": {\"config\": {\"CONFIG_HZ\": "
+		  "\"250\", \"CONFIG_TRANSPARENT_HUGEPAGE\": \"y\"}}},"
+		  " {\"label\": \"patched\", \"config\": [\"thing\"],"
+		  "  \"meta\": {\"config\": {\"CONFIG_HZ\": \"1000\", \"CONFIG_THING\": \"y\"}}}]";
+	assert_true(warned(compare(*state, s),
+		"differ in what moves all figures: CONFIG_HZ 250 (stock), 1000 (patched); CONFIG_TRANSPARENT_HUGEPAGE y (stock), "
+		"not set (patched)."));
 }
 
 static void test_drift_inside_boots_is_told(void **state)

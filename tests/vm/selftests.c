@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "executor.h"
+#include "guests.h"
 #include "kernel.h"
 #include "util.h"
 
@@ -57,47 +57,6 @@ static const char *const fewer_turns[] = { "VM_LOCAL_CPU_REMAPS=300000", "RSEQ_V
 #define MAX_SETTINGS 8
 #define TIMEOUT_S 1500
 
-/* Guests of one kernel, one after the other. */
-struct guests {
-	const struct boot_request *req;
-	struct executor *now; /* NULL: it did not boot */
-	unsigned lost;	      /* to the emulator */
-};
-
-#define MAY_LOSE 4
-
-static int boot_guest(struct guests *g)
-{
-	struct error err;
-
-	g->now = vm_executor.boot(g->req, &err);
-	if (!g->now)
-		print_error("%s: %s\n", g->req->arm->label, err.text);
-	return g->now ? 0 : -1;
-}
-
-/* Kernels that switch static keys while all their CPUs are busy die of it now and then, under TCG alone. */
-static int run_job(struct guests *g, const struct job *job, struct job_result *res)
-{
-	struct error err;
-
-	for (;;) {
-		if (vm_executor.run(g->now, job, res, &err)) {
-			print_error("%s: %s\n", job->id, err.text);
-			return -1;
-		}
-		if (!res->lost_write)
-			return 0;
-		print_message("# %s: the emulator lost a write, for the %u. time: %s\n", job->id, g->lost + 1,
-			res->reason);
-		job_result_clear(res);
-		vm_executor.shutdown(g->now);
-		g->now = NULL;
-		if (g->lost++ == MAY_LOSE || boot_guest(g))
-			return -1;
-	}
-}
-
 /* -1: it could not be run. 0; 1: and its guest is gone. */
 static int run_selftest(struct guests *g, const char *path, const struct selection *selected, struct results *r)
 {
@@ -119,7 +78,7 @@ static int run_selftest(struct guests *g, const char *path, const struct selecti
 		n++;
 	}
 	argv[n] = path;
-	if (run_job(g, &job, &res))
+	if (guests_run(g, &job, &res))
 		return -1;
 	if (res.out && *res.out)
 		count_tap(name, res.out, res.status == SAMPLE_OK, r);
@@ -179,8 +138,7 @@ int selftests_run(const struct arm *arm, const struct machine *machine, const st
 	struct results *r)
 {
 	char dir[] = "/tmp/kab-test-XXXXXX";
-	struct boot_request req = { .arm = arm, .machine = machine, .need_root = true };
-	struct guests g = { .req = &req };
+	struct guests g = { .req = { .arm = arm, .machine = machine, .need_root = true } };
 	struct kernel k = {};
 	const struct selection all = {};
 	const char *folder;
@@ -197,12 +155,12 @@ int selftests_run(const struct arm *arm, const struct machine *machine, const st
 	if (!folder) {
 		print_error("%s: it has no self-tests\n", arm->label);
 	} else if (mkdtemp(dir)) {
-		req.kernel = k.image;
-		req.kernel_dir = k.dir;
-		req.dir = dir;
-		req.debug_kernel = k.debug;
-		ret = boot_guest(&g) || run_selftests(&g, folder, selected, r) ? -1 : 0;
-		vm_executor.shutdown(g.now);
+		g.req.kernel = k.image;
+		g.req.kernel_dir = k.dir;
+		g.req.dir = dir;
+		g.req.debug_kernel = k.debug;
+		ret = guests_boot(&g) || run_selftests(&g, folder, selected, r) ? -1 : 0;
+		guests_shutdown(&g);
 		dir_remove(dir, NULL);
 		print_message("# %s: %u passed, %u failed, %u skipped\n", arm->label, r->passed, r->failed,
 			r->skipped);

@@ -21,9 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "executor.h"
+#include "guests.h"
 #include "kernel.h"
 #include "kvm_probe.h"
+#include "skip.h"
 #include "vm_guest.h"
 
 #define GIB (1ull << 30)
@@ -59,39 +60,16 @@ static struct executor *boot_small(void)
 	return ex;
 }
 
-static struct job_result run_argv(
-	struct executor *ex, const char *const *argv, bool host_root, unsigned timeout_s)
+static struct job_result run_shell(struct executor *ex, const char *script, unsigned timeout_s)
 {
-	static const char *const capture[] = {"/proc/schedstat", "/proc/no-such-file", NULL};
-	struct job job = {.id = "s1",
-		.argv = argv,
-		.host_root = host_root,
-		.capture = capture,
-		.timeout_s = timeout_s};
+	const char *const argv[] = {"sh", "-c", script, NULL};
+	struct job job = {.id = "s1", .argv = argv, .host_root = true, .timeout_s = timeout_s};
 	struct job_result res;
 	struct error err = {0};
 
 	if (vm_executor.run(ex, &job, &res, &err))
 		fail_msg("%s", err.text);
 	return res;
-}
-
-static struct job_result run_shell(struct executor *ex, const char *script, unsigned timeout_s)
-{
-	const char *const argv[] = {"sh", "-c", script, NULL};
-
-	return run_argv(ex, argv, true, timeout_s);
-}
-
-/* Runs @script, which must end with status 0 and print @out. */
-static void expect(struct executor *ex, const char *script, const char *out)
-{
-	struct job_result res = run_shell(ex, script, 60);
-
-	if (res.status != SAMPLE_OK || res.exit_status || strcmp(res.out, out))
-		fail_msg("%s: %s, exit %d, \"%s\", \"%s\"", script, res.reason ? res.reason : "ok",
-			res.exit_status, res.out, res.err_out);
-	job_result_clear(&res);
 }
 
 static void expect_no_child(void)
@@ -106,18 +84,63 @@ static const struct machine two_nodes = {.cpus = 3, .nodes = 2, .memory = GIB};
 
 static int boot_shared(void **state)
 {
-	struct error err = {0};
+	static const struct arm arm = {.label = "stock", .cmdline = "kab.test=1"};
+	static struct guests shared = {.req = {.arm = &arm, .machine = &two_nodes, .need_root = true}};
 
-	*state = try_boot(&two_nodes, true, "kab.test=1", &err);
-	if (!*state)
-		print_error("%s\n", err.text);
-	return *state ? 0 : -1;
+	shared.req.kernel = kernel.image;
+	shared.req.kernel_dir = kernel.dir;
+	shared.req.dir = scratch;
+	*state = &shared;
+	return guests_boot(&shared);
 }
 
 static int end_shared(void **state)
 {
-	vm_executor.shutdown(*state);
+	guests_shutdown(*state);
 	return waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD ? 0 : -1;
+}
+
+static json_t *env_of(struct guests *g)
+{
+	assert_non_null(g->now);
+	return vm_executor.env(g->now);
+}
+
+static struct job_result run_job(struct guests *g, const struct job *job)
+{
+	struct job_result res;
+
+	if (guests_run(g, job, &res))
+		fail_msg("%s: it could not be run", job->id);
+	return res;
+}
+
+static struct job_result script_job(struct guests *g, const char *script, unsigned timeout_s)
+{
+	const char *const argv[] = {"sh", "-c", script, NULL};
+	struct job job = {.id = "s1", .argv = argv, .host_root = true, .timeout_s = timeout_s};
+
+	return run_job(g, &job);
+}
+
+/* The job came to its end, with @exit_status. */
+static void ended_with(const struct job_result *res, int exit_status)
+{
+	if (res->status != SAMPLE_OK || res->exit_status != exit_status)
+		fail_msg("%s: %s, exit %d, \"%s\", \"%s\"", sample_status_name(res->status),
+			res->reason ? res->reason : "ok", res->exit_status, res->out ? res->out : "",
+			res->err_out ? res->err_out : "");
+}
+
+/* Runs @script, which must end with status 0 and print @out. */
+static void expect(struct guests *g, const char *script, const char *out)
+{
+	struct job_result res = script_job(g, script, 60);
+
+	ended_with(&res, 0);
+	if (strcmp(res.out, out))
+		fail_msg("%s: \"%s\", \"%s\"", script, res.out, res.err_out);
+	job_result_clear(&res);
 }
 
 static const char *env_text(json_t *env, const char *key)
@@ -131,7 +154,7 @@ static const char *env_text(json_t *env, const char *key)
 
 static void test_environment(void **state)
 {
-	json_t *env = vm_executor.env(*state);
+	json_t *env = env_of(*state);
 
 	assert_int_equal(json_integer_value(json_object_get(env, "cpus")), 3);
 	assert_int_equal(json_integer_value(json_object_get(env, "nodes")), 2);
@@ -166,12 +189,14 @@ static void test_nodes(void **state)
 
 static void test_own_workload(void **state)
 {
-	const char *const argv[] = {"kab-workload", "run", "null", "--duration", "200ms", NULL};
-	struct job_result res = run_argv(*state, argv, false, 60);
+	static const char *const argv[] = {
+		"kab-workload", "run", "null", "--duration", "200ms", NULL};
+	static const char *const capture[] = {"/proc/schedstat", "/proc/no-such-file", NULL};
+	struct job job = {.id = "w", .argv = argv, .capture = capture, .timeout_s = 60};
+	struct job_result res = run_job(*state, &job);
 	json_t *o;
 
-	assert_int_equal(res.status, SAMPLE_OK);
-	assert_int_equal(res.exit_status, 0);
+	ended_with(&res, 0);
 	o = json_loads(res.out, 0, NULL);
 	assert_true(json_integer_value(json_object_get(o, "ops")) > 0);
 	assert_true(res.elapsed_ns >= 200000000);
@@ -186,12 +211,9 @@ static void test_own_workload_under_perf(void **state)
 {
 	static const char *const argv[] = {"kab-workload", "run", "null", "--ops", "1000", NULL};
 	struct job job = {.id = "p", .argv = argv, .perf_stat = true, .timeout_s = 60};
-	struct job_result res;
-	struct error err;
+	struct job_result res = run_job(*state, &job);
 
-	assert_int_equal(vm_executor.run(*state, &job, &res, &err), 0);
-	assert_int_equal(res.status, SAMPLE_OK);
-	assert_int_equal(res.exit_status, 0);
+	ended_with(&res, 0);
 	assert_non_null(strstr(res.out, "\"workload\":\"null\""));
 	assert_non_null(res.perf);
 	assert_non_null(strstr(res.perf, "context-switches"));
@@ -203,9 +225,9 @@ static void test_programs_of_the_host(void **state)
 	static const char *const programs[] = {"perf --version", "stress-ng --version"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		struct job_result res = run_shell(*state, programs[i], 120);
+		struct job_result res = script_job(*state, programs[i], 120);
 
-		assert_int_equal(res.status, SAMPLE_OK);
+		ended_with(&res, 0);
 		assert_int_equal(res.exit_status, 0);
 		assert_non_null(strstr(res.out, "version"));
 		job_result_clear(&res);
@@ -214,10 +236,9 @@ static void test_programs_of_the_host(void **state)
 
 static void test_output_and_status(void **state)
 {
-	struct job_result res = run_shell(*state, "echo out; echo err >&2; exit 77", 60);
+	struct job_result res = script_job(*state, "echo out; echo err >&2; exit 77", 60);
 
-	assert_int_equal(res.status, SAMPLE_OK);
-	assert_int_equal(res.exit_status, 77);
+	ended_with(&res, 77);
 	assert_string_equal(res.out, "out\n");
 	assert_string_equal(res.err_out, "err\n");
 	assert_false(res.machine_lost);
@@ -231,28 +252,28 @@ static void test_streams_by_name(void **state)
 
 static void test_clock_jumps(void **state)
 {
-	struct job_result res = run_shell(*state,
+	struct job_result res = script_job(*state,
 		"date -s 2001-02-03 >/dev/null; sleep 0.3; date -s 2030-01-01 >/dev/null; sleep 0.1", 60);
 
-	assert_int_equal(res.status, SAMPLE_OK);
+	ended_with(&res, 0);
 	assert_in_range(res.elapsed_ns, 400000000, 20000000000);
 	job_result_clear(&res);
 }
 
 static void test_crash_of_a_workload(void **state)
 {
-	struct job_result res = run_shell(*state, "kill -SEGV $$", 60);
+	struct job_result res = script_job(*state, "kill -SEGV $$", 60);
 
-	assert_int_equal(res.status, SAMPLE_OK);
-	assert_int_equal(res.exit_status, 128 + SIGSEGV);
+	ended_with(&res, 128 + SIGSEGV);
 	assert_false(res.machine_lost);
 	job_result_clear(&res);
 }
 
 static void test_no_such_program(void **state)
 {
-	const char *const argv[] = {"no-such-program-of-kab", NULL};
-	struct job_result res = run_argv(*state, argv, true, 60);
+	static const char *const argv[] = {"no-such-program-of-kab", NULL};
+	struct job job = {.id = "n", .argv = argv, .host_root = true, .timeout_s = 60};
+	struct job_result res = run_job(*state, &job);
 
 	assert_int_equal(res.status, SAMPLE_FAILED);
 	assert_non_null(strstr(res.reason, "No such file or directory"));
@@ -261,7 +282,7 @@ static void test_no_such_program(void **state)
 
 static void test_timeout_leaves_nothing(void **state)
 {
-	struct job_result res = run_shell(
+	struct job_result res = script_job(
 		*state, "trap '' TERM INT HUP; (setsid sleep 1000 &); sleep 1000 & sleep 1000", 1);
 
 	assert_int_equal(res.status, SAMPLE_TIMEOUT);
@@ -278,16 +299,16 @@ static void test_stragglers_die_with_their_job(void **state)
 
 static void test_output_of_any_size_and_kind(void **state)
 {
-	struct job_result res = run_shell(*state, "head -c 1500000 /dev/zero | tr '\\0' x", 120);
+	struct job_result res = script_job(*state, "head -c 1500000 /dev/zero | tr '\\0' x", 120);
 
-	assert_int_equal(res.status, SAMPLE_OK);
+	ended_with(&res, 0);
 	assert_int_equal(strlen(res.out), 1500000);
 	job_result_clear(&res);
 	expect(*state, "printf 'a\\377b'; head -c 1 /dev/zero; printf c",
 		"a\xef\xbf\xbd"
 		"b\xef\xbf\xbd"
 		"c");
-	res = run_shell(*state, "exec yes", 120);
+	res = script_job(*state, "exec yes", 120);
 	assert_int_equal(res.status, SAMPLE_FAILED);
 	assert_non_null(strstr(res.reason, "16 MiB"));
 	job_result_clear(&res);
@@ -451,6 +472,31 @@ static void test_other_deaths_are_no_lost_writes(void **state)
 	(void)state;
 	expect_lost_write("<1>general protection fault, probably for int3: 0000 [#1]\\n", false);
 	expect_lost_write("<1>int3: 0001 [#1] PREEMPT SMP\\n", false);
+}
+
+/* These tests' own guests are followed by others, and not without end. */
+static void test_guests_after_lost_writes(void **state)
+{
+	static const struct machine m = {.cpus = 1, .nodes = 1, .memory = GIB / 2};
+	static const struct arm arm = {.label = "stock", .cmdline = ""};
+	static const char *const argv[] = {"sh", "-c",
+		"echo '<1>int3: 0000 [#1] PREEMPT SMP' >/dev/kmsg; echo b >/proc/sysrq-trigger; sleep 60",
+		NULL};
+	struct job job = {.id = "dies", .argv = argv, .host_root = true, .timeout_s = 60};
+	struct guests g = {.req = {.arm = &arm, .machine = &m, .kernel = kernel.image,
+				   .kernel_dir = kernel.dir, .dir = scratch, .need_root = true}};
+	struct job_result res;
+
+	(void)state;
+	assert_int_equal(guests_boot(&g), 0);
+	if (strcmp(env_text(vm_executor.env(g.now), "accelerator"), "tcg")) {
+		guests_shutdown(&g);
+		skip_because("only an emulator loses writes, and KVM works here");
+	}
+	assert_int_equal(guests_run(&g, &job, &res), -1);
+	assert_int_equal(g.lost, GUESTS_MAY_LOSE + 1);
+	assert_null(g.now);
+	expect_no_child();
 }
 
 static void test_qemu_killed(void **state)
@@ -818,6 +864,7 @@ int main(void)
 		cmocka_unit_test(test_flooded_console),
 		cmocka_unit_test(test_write_lost_by_the_emulator),
 		cmocka_unit_test(test_other_deaths_are_no_lost_writes),
+		cmocka_unit_test(test_guests_after_lost_writes),
 		cmocka_unit_test(test_qemu_killed),
 		cmocka_unit_test(test_hang),
 		cmocka_unit_test(test_interrupted),

@@ -17,7 +17,7 @@ struct ends {
 
 struct pipes {
 	struct ends end[2]; /* worker 0's and worker 1's */
-	uint64_t delay_ns;
+	uint64_t delay_loops;
 };
 
 static int token_get(struct worker *w, const struct ends *end, int *token)
@@ -36,27 +36,27 @@ static int token_put(struct worker *w, const struct ends *end, int token)
 	return 0;
 }
 
-/* A busy wait of at least @ns. */
-static void spin(uint64_t ns)
+/*
+ * A slowdown of known size. It is counted in turns of an empty loop, so that its share of a round trip is much the same on
+ * machines of any speed. Both tasks bear it: were it one's alone, the scheduler would let the other preempt it
+ * more often, and pairs that preempt take fewer instructions a round trip than pairs that sleep.
+ */
+static void spin(uint64_t loops)
 {
-	uint64_t end = clock_ns() + ns;
-
-	while (clock_ns() < end)
-		;
+	while (loops--)
+		__asm__ volatile("" ::: "memory");
 }
 
 /* Worker 0 owns the run: it counts round trips and sends the other one home. */
 static int lead(struct worker *w, const struct pipes *p)
 {
 	const struct ends end = p->end[0];
-	uint64_t delay_ns = p->delay_ns;
 	int token = 0;
 
 	while (worker_continues(w)) {
 		if (token_put(w, &end, token) || token_get(w, &end, &token))
 			return -1;
-		if (delay_ns)
-			spin(delay_ns);
+		spin(p->delay_loops);
 		worker_lap(w);
 		worker_count(w, 1);
 	}
@@ -73,6 +73,7 @@ static int follow(struct worker *w, const struct pipes *p)
 			return -1;
 		if (token == TOKEN_STOP)
 			return 0;
+		spin(p->delay_loops);
 		if (token_put(w, &end, token))
 			return -1;
 	}
@@ -132,7 +133,7 @@ static int pipe_setup(struct run *run)
 		return run_fail(run, "pipe: %s", strerror(errno));
 	p->end[0] = (struct ends){.read = back[0], .write = there[1]};
 	p->end[1] = (struct ends){.read = there[0], .write = back[1]};
-	p->delay_ns = run_uint(run, "delay-ns");
+	p->delay_loops = run_uint(run, "delay-loops");
 	run->priv = p;
 	run->worker[1].role = ROLE_SERVER;
 	return 0;
@@ -141,8 +142,8 @@ static int pipe_setup(struct run *run)
 static const struct param pipe_params[] = {
 	PARAM_MODE_DEFAULT("process"),
 	PARAM_LATENCY_DEFAULT("off"),
-	PARAM_ROW("delay-ns", PARAM_UINT, "0", 0, 1000000000, NULL,
-		"busy wait after each round trip: a slowdown of known size"),
+	PARAM_ROW("delay-loops", PARAM_UINT, "0", 0, 1000000000, NULL,
+		"turns of an empty loop in each task a round trip: a slowdown of known size"),
 	{.name = NULL},
 };
 

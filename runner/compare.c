@@ -397,8 +397,6 @@ struct comparison *compare_runs(const struct store *run, const struct store *oth
 	struct row_source src = {
 		.run = run, .other = other, .plan = plan, .base = &base, .arm = &base,
 		.primary = opt->primary};
-	const struct sample *s;
-	size_t n;
 
 	if (!baseline || (other && !other_plan))
 		goto fail;
@@ -412,11 +410,9 @@ struct comparison *compare_runs(const struct store *run, const struct store *oth
 	src.other_plan = other_plan;
 	src.baseline = baseline->label;
 	c->baseline = xstrdup(row_shown_label(other ? run : NULL, plan->matrix, baseline->label));
-	s = store_samples(run, &n);
-	tallies_collect(s, n, &base);
+	tallies_collect(run, &base);
 	if (other) {
-		s = store_samples(other, &n);
-		tallies_collect(s, n, &arm);
+		tallies_collect(other, &arm);
 		src.arm = &arm;
 	}
 	compare(c, &src, opt->bh);

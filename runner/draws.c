@@ -203,17 +203,14 @@ int draws_make(
 	struct comparison *c = compare_runs(run, NULL,
 		&(struct compare_options){.alpha = opt->alpha, .threshold = opt->threshold}, err);
 	gsl_rng *r = gsl_rng_alloc(gsl_rng_mt19937);
-	const struct sample *s;
 	struct tallies t;
-	size_t n;
 
 	*d = (struct draws){.blocks = opt->blocks, .seconds = seconds_of(run, opt->blocks)};
 	if (!c) {
 		gsl_rng_free(r);
 		return -1;
 	}
-	s = store_samples(run, &n);
-	tallies_collect(s, n, &t);
+	tallies_collect(run, &t);
 	for (size_t i = 0; i < c->nrows; i++)
 		if (c->rows[i].primary && isfinite(c->rows[i].e.effect))
 			draw_row(c, &c->rows[i], &t, opt, r, d);

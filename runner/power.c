@@ -46,6 +46,33 @@ static double add_boot(const struct group *g, bool ratio, struct variances *s)
 	return mean;
 }
 
+/* Returns the mean of the block's turns; 0 in @*n, and nothing added: there are none. */
+static double add_turns(const struct pair *p, bool ratio, struct variances *s, size_t *n)
+{
+	double *d = xcalloc(p->base.n, sizeof(*d)), mean = NAN;
+
+	*n = stats_turn_shifts(p, ratio, d);
+	if (*n)
+		mean = gsl_stats_mean(d, 1, *n);
+	if (*n > 1) {
+		/* As of two boots, each of which has half of it. */
+		s->within += gsl_stats_variance(d, 1, *n);
+		s->samples += 2 * *n;
+		s->nboots += 2;
+	}
+	free(d);
+	return mean;
+}
+
+/* The block's effect, of means. */
+static double add_block(const struct pair *p, bool ratio, struct variances *s)
+{
+	size_t n;
+	double effect = add_turns(p, ratio, s, &n);
+
+	return n ? effect : add_boot(&p->arm, ratio, s) - add_boot(&p->base, ratio, s);
+}
+
 static void add_arm(const struct tallies *t, const struct comparison *c, const struct row *row,
 	struct variances *s)
 {
@@ -59,8 +86,7 @@ static void add_arm(const struct tallies *t, const struct comparison *c, const s
 	pairs_make(&base, &arm, &pairs);
 	effect = xcalloc(pairs.n, sizeof(*effect));
 	for (size_t i = 0; i < pairs.n; i++)
-		effect[i] =
-			add_boot(&pairs.v[i].arm, ratio, s) - add_boot(&pairs.v[i].base, ratio, s);
+		effect[i] = add_block(&pairs.v[i], ratio, s);
 	s->blocks += gsl_stats_variance(effect, 1, pairs.n);
 	s->spread += row->e.boot_sd * row->e.boot_sd;
 	s->narms++;
@@ -160,9 +186,7 @@ int power_make(const struct plan *plan, const struct store *earlier, double effe
 {
 	struct comparison *c =
 		compare_runs(earlier, NULL, &(struct compare_options){.alpha = ALPHA}, err);
-	const struct sample *s;
 	struct tallies t;
-	size_t n;
 
 	*p = (struct power){.run = xstrdup(store_path(earlier))};
 	if (!c)
@@ -173,8 +197,7 @@ int power_make(const struct plan *plan, const struct store *earlier, double effe
 			executor_kind_name(store_matrix(earlier)->executor), executor_kind_name(plan->matrix->executor));
 	}
 	set_effects(p, effect);
-	s = store_samples(earlier, &n);
-	tallies_collect(s, n, &t);
+	tallies_collect(earlier, &t);
 	p->v = xcalloc(plan->ncells, sizeof(*p->v));
 	for (size_t i = 0; i < plan->ncells; i++) {
 		if (plan->matrix->workloads[plan->cells[i].workload].secondary)

@@ -143,7 +143,7 @@ static int compare(const struct arm_passes *base, const struct arm_passes *arm, 
 				continue;
 			v[2 * n] = value_in(&base->v[i], name);
 			v[2 * n + 1] = value_in(&arm->v[j], name);
-			pairs[n] = (struct pair){{&v[2 * n], 1}, {&v[2 * n + 1], 1}};
+			pairs[n] = (struct pair){{.v = &v[2 * n], .n = 1}, {.v = &v[2 * n + 1], .n = 1}};
 			n++;
 			break;
 		}

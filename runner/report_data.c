@@ -82,10 +82,10 @@ static struct block_values *block_at(struct blocks *b, unsigned number)
 	return &b->v[b->n++];
 }
 
-static void add_reading(struct boot_values *b, const char *id, double value)
+static void add_reading(struct boot_values *b, const struct sample *s, double value)
 {
 	b->v = xrealloc_array(b->v, b->n + 1, sizeof(*b->v));
-	b->v[b->n++] = (struct reading){id, value};
+	b->v[b->n++] = (struct reading){s->id, value, s->seq};
 }
 
 static double *plain_values(const struct boot_values *b)
@@ -97,10 +97,30 @@ static double *plain_values(const struct boot_values *b)
 	return v;
 }
 
-static void finish_block(struct block_values *b, const struct metric *metric)
+static int compare_readings(const void *a, const void *b)
 {
+	const struct reading *x = a, *y = b;
+
+	return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+/* Sorts the readings. NULL: boots did not take turns. */
+static unsigned *turns_of(struct boot_values *b, bool in_turns)
+{
+	unsigned *turn = in_turns ? xcalloc(b->n + 1, sizeof(*turn)) : NULL;
+
+	if (b->n)
+		qsort(b->v, b->n, sizeof(*b->v), compare_readings);
+	for (size_t i = 0; turn && i < b->n; i++)
+		turn[i] = b->v[i].seq;
+	return turn;
+}
+
+static void finish_block(struct block_values *b, const struct metric *metric, bool in_turns)
+{
+	unsigned *base_turns = turns_of(&b->base, in_turns), *arm_turns = turns_of(&b->arm, in_turns);
 	double *base = plain_values(&b->base), *arm = plain_values(&b->arm);
-	struct pair pair = {{base, b->base.n}, {arm, b->arm.n}};
+	struct pair pair = {{base, base_turns, b->base.n}, {arm, arm_turns, b->arm.n}};
 	struct stats_options opt = {.ratio = metric->scale == SCALE_RATIO, .alpha = 0.05};
 	struct estimate e;
 
@@ -111,6 +131,8 @@ static void finish_block(struct block_values *b, const struct metric *metric)
 	b->arm.median = spread_of(arm, b->arm.n).median;
 	free(base);
 	free(arm);
+	free(base_turns);
+	free(arm_turns);
 }
 
 static int compare_blocks(const void *a, const void *b)
@@ -144,12 +166,12 @@ struct blocks blocks_of(const struct store *run, const char *base, const char *a
 		if (!isfinite(value))
 			continue;
 		if (!strcmp(s[i].arm, base))
-			add_reading(&block_at(&b, s[i].block)->base, s[i].id, value);
+			add_reading(&block_at(&b, s[i].block)->base, &s[i], value);
 		if (!strcmp(s[i].arm, arm))
-			add_reading(&block_at(&b, s[i].block)->arm, s[i].id, value);
+			add_reading(&block_at(&b, s[i].block)->arm, &s[i], value);
 	}
 	for (size_t i = 0; i < b.n; i++)
-		finish_block(&b.v[i], metric);
+		finish_block(&b.v[i], metric, store_matrix(run)->together);
 	if (b.n)
 		qsort(b.v, b.n, sizeof(*b.v), compare_blocks);
 	return b;

@@ -13,6 +13,7 @@
 struct reading {
 	const char *id;
 	double value;
+	unsigned seq;
 };
 
 /* The samples of one boot that count: ok, and no warm-up. */

@@ -13,10 +13,11 @@
 /* Samples of one boot of one arm; all finite. */
 struct group {
 	const double *v;
+	const unsigned *turn; /* of each sample, ascending; NULL: boots of one block were not up at the same time */
 	size_t n;
 };
 
-/* One block: the same metric from the baseline's boot and the arm's. */
+/* One block: the same metric from the baseline's boot and the arm's. Samples of one turn were taken next to each other. */
 struct pair {
 	struct group base, arm;
 };
@@ -48,7 +49,8 @@ struct stats_options {
 
 /*
  * Compares within blocks. The location of a boot is the Hodges-Lehmann estimate of its samples; a block's effect is
- * the difference of its two boots; the estimate is Hodges-Lehmann's over blocks, p is the
+ * the difference of its two boots, or where these took turns, the median difference of a turn: what disturbs a machine for
+ * longer than that disturbs both sides alike. The estimate is Hodges-Lehmann's over blocks, p is the
  * signed-rank test's of rank.h with its exact permutation distribution, and the interval inverts that test (order statistics
  * of the Walsh averages; Tukey 1949), so that the two agree. Fewer than 6 blocks cannot reach 95 % that way and get
  * Student's t over blocks.
@@ -56,6 +58,12 @@ struct stats_options {
  * Returns 0, or -1 when there is nothing to estimate (no block with both sides; a ratio of values <= 0).
  */
 int stats_compare(const struct pair *pairs, size_t n, const struct stats_options *opt, struct estimate *e);
+/*
+ * By how much the arm's sample differs from the baseline's (@ratio: the log of the quotient of positive values) in each turn that
+ * both of @p's boots have: into @d, which has room for as many as either has samples. Their number; 0 where boots did not take
+ * turns, or less than half of what the shorter one has was taken in such.
+ */
+size_t stats_turn_shifts(const struct pair *p, bool ratio, double *d);
 /*
  * Boots measured apart (two local runs): no pairing; groups are boots of each side. Hodges-Lehmann shift, rank-sum
  * test and its inversion; Welch's t where there are too few boots for 1 - alpha.

@@ -67,11 +67,16 @@ static int by_place(const void *left, const void *right)
 	return order ? order : by_number(a->seq, b->seq);
 }
 
-void tallies_collect(const struct sample *s, size_t n, struct tallies *t)
+void tallies_collect(const struct store *run, struct tallies *t)
 {
+	size_t n;
+	const struct sample *s = store_samples(run, &n);
+
 	*t = (struct tallies){};
 	for (size_t i = 0; i < n; i++)
 		add(find_or_add(t, &s[i]), &s[i]);
+	for (size_t i = 0; i < t->n; i++)
+		t->v[i].in_turns = store_matrix(run)->together;
 	for (size_t i = 0; i < t->n; i++)
 		if (t->v[i].nok)
 			qsort(t->v[i].ok, t->v[i].nok, sizeof(*t->v[i].ok), by_place);
@@ -110,6 +115,7 @@ void groups_make(const struct tally *t, const char *metric, enum unit unit, stru
 	g->v = xcalloc(nok, sizeof(*g->v));
 	g->number = xcalloc(nok, sizeof(*g->number));
 	g->values = xcalloc(nok, sizeof(*g->values));
+	g->turns = xcalloc(nok, sizeof(*g->turns));
 	g->n = 0;
 	for (size_t i = 0; i < nok; i++) {
 		double value = sample_metric(t->ok[i], metric);
@@ -118,9 +124,11 @@ void groups_make(const struct tally *t, const char *metric, enum unit unit, stru
 		if (!isfinite(value))
 			continue;
 		if (!g->n || g->number[g->n - 1] != number) {
-			g->v[g->n] = (struct group){.v = g->values + used};
+			g->v[g->n] = (struct group){.v = g->values + used,
+				.turn = t->in_turns && unit == UNIT_BLOCK ? g->turns + used : NULL};
 			g->number[g->n++] = number;
 		}
+		g->turns[used] = t->ok[i]->seq;
 		g->values[used++] = value;
 		g->v[g->n - 1].n++;
 	}
@@ -131,5 +139,6 @@ void groups_clear(struct groups *g)
 	free(g->v);
 	free(g->number);
 	free(g->values);
+	free(g->turns);
 	*g = (struct groups){};
 }

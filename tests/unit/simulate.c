@@ -37,7 +37,7 @@ static struct group draw_group(gsl_rng *r, const struct sim_model *m, double cen
 
 	for (unsigned i = 0; i < m->samples; i++)
 		values[i] = exp(boot + draw(r, m->shape, m->sample_sd));
-	return (struct group){values, m->samples};
+	return (struct group){.v = values, .n = m->samples};
 }
 
 static struct estimate experiment(gsl_rng *r, const struct sim_model *m, double *values)

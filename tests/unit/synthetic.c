@@ -46,6 +46,18 @@ static double warmup_factor(const struct maker *m, const struct sample *smp)
 	return smp->warmup && m->s->warmup_factor != 0 ? m->s->warmup_factor : 1;
 }
 
+/* Of the machine, for one sample in this turn of this block. */
+static double slowness(const struct maker *m, unsigned block, unsigned turn)
+{
+	uint32_t scattered = (block * 1000 + turn) * 2654435761u;
+	bool slow;
+
+	if (m->s->slow_turns == 0)
+		return 0;
+	slow = scattered >> 31;
+	return (gsl_rng_uniform(m->r) < 0.125 ? !slow : slow) ? m->s->slow_turns : 0;
+}
+
 static void follow(const struct maker *m, size_t rule, size_t cell, struct sample *smp)
 {
 	const struct synth_rule *r = &m->s->rules[rule];
@@ -65,7 +77,8 @@ static void follow(const struct maker *m, size_t rule, size_t cell, struct sampl
 	else if (r->metric)
 		sample_set_metric(smp, r->metric,
 			warmup_factor(m, smp) * r->mean *
-				exp(m->drift + shift + noise + r->slope * m->turn[cell]));
+				exp(m->drift + shift + noise + r->slope * m->turn[cell] -
+					slowness(m, smp->block, m->turn[cell])));
 }
 
 static void add_sample(struct maker *m, const struct plan_boot *b, const struct plan_sample *ps)

@@ -22,6 +22,11 @@ struct synth {
 	const struct synth_rule *rules;
 	size_t nrules;
 	double drift_sd; /* of the walk from block to block that all arms share, in all metrics but counts */
+	/*
+	 * About half of the turns of a block are slower by this, of logs, for all arms alike; one sample in eight is of the
+	 * other speed than its turn.
+	 */
+	double slow_turns;
 	const char *arm_env[4]; /* environment of boots by the arm's position, as JSON; NULL: no boot.json */
 	const char *arms; /* run.json's "arms" as JSON; NULL: none */
 	const char *host; /* run.json's "env"; NULL: none */

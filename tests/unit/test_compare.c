@@ -612,6 +612,22 @@ static void test_layout_that_is_not_known_well(void **state)
 }
 
 /* Now and then the arm is half as fast: ranks bear that, but the kernels are not the same. */
+/* What slows a machine for longer than a turn slows both arms, and is not seen where these are compared turn by turn. */
+static void test_turns_bear_a_machine_of_two_speeds(void **state)
+{
+	static const struct synth_rule rules[] = {{"stock", NULL, "ops_per_s", 1000, QUIET},
+		{"patched", NULL, "ops_per_s", 950, QUIET}};
+	static const char in_turns[] = VM ARMS "blocks: 10\nsamples: 15\ntogether: true\n" PIPE,
+			  apart[] = VM ARMS "blocks: 10\nsamples: 15\n" PIPE;
+	struct synth s = {.matrix = in_turns, .rules = rules, .nrules = 2, .seed = 11, .slow_turns = 0.7};
+	const struct row *r = rate(compare(*state, &s));
+
+	assert_int_equal(r->verdict, VERDICT_REGRESSION);
+	assert_true(r->e.lo > 0.94 && r->e.hi < 0.96 && r->e.detectable < 0.02);
+	s.matrix = apart;
+	assert_true(rate(compare(*state, &s))->e.detectable > 0.1);
+}
+
 static void test_now_and_then_far_off(void **state)
 {
 	static const char matrix[] = VM ARMS BLOCKS(20) PIPE;
@@ -1151,6 +1167,7 @@ int main(void)
 		T(test_aa_cells_beside_the_others),
 		T(test_layout_is_no_effect),
 		T(test_layout_that_is_not_known_well),
+		T(test_turns_bear_a_machine_of_two_speeds),
 		T(test_now_and_then_far_off),
 		T(test_other_baseline),
 		T(test_thresholds),

@@ -120,7 +120,7 @@ static void test_looks_compare(void **state)
 	for (unsigned i = 0; i < 23; i++) {
 		/* An effect in the first ten blocks alone. */
 		arm[i] = (i < 10 ? 1 : 0) + 0.01 * (i + 1) * (i % 2 ? 1 : -1);
-		pairs[i] = (struct pair){{&base[i], 1}, {&arm[i], 1}};
+		pairs[i] = (struct pair){{.v = &base[i], .n = 1}, {.v = &arm[i], .n = 1}};
 		number[i] = i;
 	}
 	assert_int_equal(looks_compare(l, pairs, number, 10, &opt, &e), 0);

@@ -28,7 +28,7 @@ static int compare_singles(const double *base, const double *arm, size_t n,
 	struct pair pairs[n];
 
 	for (size_t i = 0; i < n; i++)
-		pairs[i] = (struct pair){{&base[i], 1}, {&arm[i], 1}};
+		pairs[i] = (struct pair){{.v = &base[i], .n = 1}, {.v = &arm[i], .n = 1}};
 	return stats_compare(pairs, n, opt, e);
 }
 
@@ -279,7 +279,7 @@ static void test_different_constants_have_the_smallest_p(void **state)
 static void test_one_block_has_no_interval(void **state)
 {
 	static const double base[] = {10, 11, 12}, arm[] = {20, 21, 22};
-	const struct pair one = {{base, 3}, {arm, 3}};
+	const struct pair one = {{.v = base, .n = 3}, {.v = arm, .n = 3}};
 	struct estimate e;
 
 	(void)state;
@@ -293,8 +293,8 @@ static void test_one_block_has_no_interval(void **state)
 static void test_what_cannot_be_estimated_is_refused(void **state)
 {
 	static const double good[] = {1, 2, 3}, zero[] = {1, 0, 3}, hole[] = {1, NAN, 3};
-	const struct pair empty = {{good, 0}, {good, 3}};
-	const struct group side = {good, 3}, bad = {zero, 3};
+	const struct pair empty = {{.v = good, .n = 0}, {.v = good, .n = 3}};
+	const struct group side = {.v = good, .n = 3}, bad = {.v = zero, .n = 3};
 	struct estimate e;
 
 	(void)state;
@@ -309,11 +309,37 @@ static void test_what_cannot_be_estimated_is_refused(void **state)
 	assert_int_equal(stats_compare_unpaired(&side, 1, NULL, 0, &ratio, &e), -1);
 }
 
+/* One that is fast in its first two turns and one that came for the last two of these and two more. */
+static void test_turns_in_common_are_compared(void **state)
+{
+	static const double base[] = {10, 10, 5, 5}, arm[] = {4.75, 4.75, 4.75, 4.75};
+	static const unsigned first[] = {1, 2, 3, 4}, later[] = {3, 4, 5, 6}, last[] = {4, 5, 6, 7};
+	struct pair p = {{.v = base, .turn = first, .n = 4}, {.v = arm, .turn = later, .n = 4}};
+	struct estimate e;
+	double d[4];
+
+	(void)state;
+	assert_int_equal(stats_compare(&p, 1, &ratio, &e), 0);
+	near(e.effect, 0.95, 1e-12);
+	assert_int_equal(e.samples, 8);
+	assert_int_equal(stats_turn_shifts(&p, false, d), 2);
+	near(d[0], -0.25, 1e-12);
+	/* Less than half in common, and none known. */
+	p.arm.turn = last;
+	assert_int_equal(stats_compare(&p, 1, &ratio, &e), 0);
+	near(e.effect, 0.95 / sqrt(2), 1e-12);
+	assert_int_equal(stats_turn_shifts(&p, true, d), 0);
+	p.arm.turn = NULL;
+	assert_int_equal(stats_compare(&p, 1, &ratio, &e), 0);
+	near(e.effect, 0.95 / sqrt(2), 1e-12);
+}
+
 static void test_blocks_with_one_side_are_left_out(void **state)
 {
 	static const double base[] = {1, 2, 3}, arm[] = {2, 3, 100};
-	const struct pair pairs[] = {{{base, 1}, {arm, 1}}, {{base + 1, 1}, {arm + 1, 1}},
-		{{base + 2, 0}, {arm + 2, 1}}};
+	const struct pair pairs[] = {{{.v = base, .n = 1}, {.v = arm, .n = 1}},
+		{{.v = base + 1, .n = 1}, {.v = arm + 1, .n = 1}},
+		{{.v = base + 2, .n = 0}, {.v = arm + 2, .n = 1}}};
 	struct estimate e;
 
 	(void)state;
@@ -361,11 +387,11 @@ static void test_unpaired_interval_and_p_agree(void **state)
 
 		for (size_t i = 0; i < na; i++) {
 			va[i] = gsl_ran_gaussian(r, 1);
-			a[i] = (struct group){&va[i], 1};
+			a[i] = (struct group){.v = &va[i], .n = 1};
 		}
 		for (size_t i = 0; i < nb; i++) {
 			vb[i] = gsl_ran_gaussian(r, 1) + (round % 2 ? 1 : -1);
-			b[i] = (struct group){&vb[i], 1};
+			b[i] = (struct group){.v = &vb[i], .n = 1};
 		}
 		assert_int_equal(stats_compare_unpaired(a, na, b, nb, &difference, &e), 0);
 		assert_false(e.paired);
@@ -635,6 +661,7 @@ int main(void)
 		cmocka_unit_test(test_different_constants_have_the_smallest_p),
 		cmocka_unit_test(test_one_block_has_no_interval),
 		cmocka_unit_test(test_what_cannot_be_estimated_is_refused),
+		cmocka_unit_test(test_turns_in_common_are_compared),
 		cmocka_unit_test(test_blocks_with_one_side_are_left_out),
 		cmocka_unit_test(test_interval_and_p_agree),
 		cmocka_unit_test(test_unpaired_interval_and_p_agree),

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Each series by itself, with KAB_TEST_FULL: it builds patch by patch, its self-tests pass without the other series,
- * and every mutation of it makes some self-test fail. One that goes wrong does not keep the others from being tried:
+ * Each series by itself, with KAB_TEST_FULL: it builds patch by patch, its self-tests pass without the other series
+ * in every configuration that it has, and every mutation of it makes some self-test fail. One that goes wrong does not keep the others from being tried:
  * all that went wrong are named at the end.
  *
  * KAB_TEST_ONLY=test_NAME runs one of these tests, KAB_TEST_SERIES=GLOB is for some of the series,
- * KAB_TEST_MUTATIONS=GLOB ("vm-local-cpu/flush*") for some of the mutations.
+ * KAB_TEST_MUTATIONS=GLOB ("vm-local-cpu/flush*") for some of the mutations, KAB_TEST_VARIANT=GLOB
+ * ("lazy-mm+shootdown*") for some of the configurations.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,12 +23,20 @@
 #include "skip.h"
 #include "util.h"
 
-/* Fragments that the self-tests of a series need and the other series' kernels cannot have. */
-static const struct {
-	const char *series, *config;
-} needed[] = {
-	{ "lazy-mm", "lazy-debug" },
-	{ "per-vma-lock", "swap" },
+/*
+ * Fragments that the self-tests of a series need and the other series' kernels cannot have; what follows a series' first
+ * ones are other configurations that they must pass in. A series that is not named needs none.
+ */
+static const struct variant {
+	const char *series, *name; /* of the configuration; "": the first */
+	const char *config[5];
+} variants[] = {
+	{ "lazy-mm", "", { "lazy-debug" } },
+	{ "lazy-mm", "+refcount", { "lazy-debug", "lazy-refcount" } },
+	{ "lazy-mm", "+shootdown", { "lazy-debug", "lazy-shootdown" } },
+	{ "lazy-mm", "+shootdown+lockdep+kasan", { "lazy-debug", "lazy-shootdown", "lockdep", "kasan" } },
+	{ "lazy-mm", "+preempt+lockdep+kasan", { "lazy-debug", "preempt", "lockdep", "kasan" } },
+	{ "per-vma-lock", "", { "swap" } },
 };
 
 /* An arm on the base of the others with the first @patches (0: all) of series @name alone, called @label. */
@@ -44,17 +53,28 @@ static struct arm arm_alone(const char *name, unsigned patches, const char *labe
 	return a;
 }
 
-/* The whole series, and what its self-tests need. */
-static struct arm arm_to_test(const char *name, const char *label)
+static void add_config(struct arm *a, const char *name, size_t len)
+{
+	a->config = xrealloc_array(a->config, a->nconfig + 1, sizeof(*a->config));
+	a->config[a->nconfig++] = xasprintf("%.*s", (int)len, name);
+}
+
+/* The @n-th variant of series @name; NULL: it has no more. */
+static const struct variant *variant_of(const char *name, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(variants); i++)
+		if (!strcmp(variants[i].series, name) && !n--)
+			return &variants[i];
+	return NULL;
+}
+
+/* The whole series, and what its self-tests need; @v may be NULL. */
+static struct arm arm_to_test(const char *name, const struct variant *v, const char *label)
 {
 	struct arm a = arm_alone(name, 0, label);
 
-	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
-		if (strcmp(needed[i].series, name))
-			continue;
-		a.config = xrealloc_array(a.config, a.nconfig + 1, sizeof(*a.config));
-		a.config[a.nconfig++] = xstrdup(needed[i].config);
-	}
+	for (size_t i = 0; v && v->config[i]; i++)
+		add_config(&a, v->config[i], strlen(v->config[i]));
 	return a;
 }
 
@@ -139,6 +159,21 @@ static void test_every_patch_builds(void **state)
 	tell_bad(&bad, "patches do not build");
 }
 
+static void pass_alone(const char *series, const struct variant *v, struct strings *bad)
+{
+	__free_char char *label = xasprintf("%s%s", series, v ? v->name : "");
+	const char *glob = getenv("KAB_TEST_VARIANT");
+	struct results r;
+	struct arm a;
+
+	if (glob && fnmatch(glob, label, 0))
+		return;
+	a = arm_to_test(series, v, label);
+	if (selftests_run(&a, &kernels->machines[0], NULL, &r) || r.failed || r.oops || !r.passed)
+		strings_addf(bad, "%s", label);
+	arm_clear(&a);
+}
+
 static void test_each_series_alone(void **state)
 {
 	struct strings names, bad = {};
@@ -146,27 +181,38 @@ static void test_each_series_alone(void **state)
 	(void)state;
 	need_full("a kernel for each series");
 	names = the_series();
-	for (size_t i = 0; i < names.n; i++) {
-		struct arm a = arm_to_test(names.v[i], names.v[i]);
-		struct results r;
-
-		if (selftests_run(&a, &kernels->machines[0], NULL, &r) || r.failed || r.oops || !r.passed)
-			strings_addf(&bad, "%s", names.v[i]);
-		arm_clear(&a);
-	}
+	for (size_t i = 0; i < names.n; i++)
+		for (size_t k = 0; !k || variant_of(names.v[i], k); k++)
+			pass_alone(names.v[i], variant_of(names.v[i], k), &bad);
 	strings_clear(&names);
 	tell_bad(&bad, "series do not pass their self-tests alone");
+}
+
+/* The fragments that lines "Config: NAME" of a mutation's message ask for: it is one of a configuration of its own. */
+static void add_wanted_config(struct arm *a, const char *series, const char *mutation)
+{
+	static const char key[] = "\nConfig: ";
+	__free_char char *path = xasprintf("%s/kernel-patch/series/%s/mutations/%s.patch", kab_home(), series, mutation);
+	__free_char char *text = file_read(path, NULL, NULL);
+
+	if (!text)
+		fail_msg("%s cannot be read", path);
+	for (const char *at = text; (at = strstr(at, key));) {
+		at += strlen(key);
+		add_config(a, at, strcspn(at, "\n"));
+	}
 }
 
 /* What is wrong with mutation @name of @series, NULL if a self-test noticed it. */
 static const char *try_mutation(const char *series, const char *name)
 {
 	const struct selection enough = { .first_failure = true };
-	struct arm a = arm_to_test(series, name);
+	struct arm a = arm_to_test(series, variant_of(series, 0), name);
 	struct results r;
 	const char *why = NULL;
 
 	a.mutation = xstrdup(name);
+	add_wanted_config(&a, series, name + strlen(series) + 1);
 	if (selftests_run(&a, &kernels->machines[0], &enough, &r))
 		why = "was not tried";
 	else if (r.not_started)

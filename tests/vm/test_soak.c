@@ -3,7 +3,8 @@
  * Ten minutes each, with KAB_TEST_FULL, of what races with itself, on all series under lockdep and KASAN and under
  * KCSAN: the races of per-vma-lock, which check every byte, stress-ng's memory stressors together, and the fuzzer of
  * sched_pair_cpu(). And a minute each, on 8 CPUs, of per-CPU counts and lists that paired threads change while CPUs go
- * off and on line. A word on the console is a failure.
+ * off and on line. And 120,000 processes that end while CPUs borrow their address spaces, fewer under the debug kernels,
+ * which take longer. A word on the console is a failure.
  *
  * KAB_TEST_ONLY=test_NAME runs one of these tests, KAB_TEST_SOAK_SECONDS=N makes them shorter or longer,
  * KAB_TEST_SEED=N draws the fuzzer's steps anew.
@@ -37,7 +38,8 @@ static void soak(const char *label, const struct machine *machine, struct select
 	struct results r;
 
 	/* The guest's clock may run behind, and what ends late ends. */
-	selected->timeout_s = 2 * soak_seconds() + 600;
+	if (!selected->timeout_s)
+		selected->timeout_s = 2 * soak_seconds() + 600;
 	assert_int_equal(selftests_run(find_arm(label), machine ? machine : &kernels->machines[0], selected, &r), 0);
 	assert_int_equal(r.failed, 0);
 	assert_int_equal(r.skipped, 0);
@@ -98,6 +100,18 @@ static void work(const char *label)
 	soak(label, &eight, &selected);
 }
 
+#define STORMS 12 /* of so many processes, in that program */
+
+static void borrowers(const char *label)
+{
+	unsigned all = strcmp(label, "all") ? 24000 : 120000;
+	__free_char char *processes = xasprintf("LAZY_MM_PROCESSES=%u", all / STORMS * soak_seconds() / 600);
+	const char *const settings[] = { processes, NULL };
+	struct selection selected = { .program = "lazy_mm:lifetimes", .settings = settings, .timeout_s = 4 * 3600 };
+
+	soak(label, NULL, &selected);
+}
+
 #define SOAK(what, name, label) \
 	static void test_##what##_##name(void **state) \
 	{ \
@@ -113,6 +127,9 @@ SOAK(stress, kcsan, "kcsan")
 SOAK(fuzz, lockdep_kasan, "lockdep-kasan")
 SOAK(fuzz, kcsan, "kcsan")
 SOAK(work, all, "all")
+SOAK(borrowers, all, "all")
+SOAK(borrowers, lockdep_kasan, "lockdep-kasan")
+SOAK(borrowers, kcsan, "kcsan")
 
 int main(void)
 {
@@ -124,6 +141,9 @@ int main(void)
 		cmocka_unit_test(test_fuzz_lockdep_kasan),
 		cmocka_unit_test(test_fuzz_kcsan),
 		cmocka_unit_test(test_work_all),
+		cmocka_unit_test(test_borrowers_all),
+		cmocka_unit_test(test_borrowers_lockdep_kasan),
+		cmocka_unit_test(test_borrowers_kcsan),
 	};
 
 	cmocka_set_test_filter(getenv("KAB_TEST_ONLY"));

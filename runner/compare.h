@@ -34,6 +34,7 @@ struct row {
 	enum verdict verdict;
 	struct estimate e; /* its doubles are NAN where nothing was estimated */
 	double p_adj;	   /* NAN: not tested */
+	bool no_ratio;	   /* nothing was estimated, and never will be: a value is not above 0 */
 	double limit;	   /* "same" is within this, as |ratio - 1| or |difference| */
 	double layout_effect; /* what layout alone does here, as |ratio - 1| or |difference|; NAN: not measured */
 	unsigned more_blocks; /* unclear: how many more would settle it; 0: cannot be told */

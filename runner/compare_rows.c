@@ -456,6 +456,7 @@ bool draft_estimate(const struct comparison *c, struct draft *d)
 		return true;
 	}
 	d->row.verdict = VERDICT_UNCLEAR;
+	d->row.no_ratio = ret != NO_PAIRS;
 	d->row.note = xstrdup(ret == NO_PAIRS ? "no block has a good sample of both arms"
 					      : "a value that is not above 0 has no ratio");
 	return false;

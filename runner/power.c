@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_statistics.h>
 
 #include "compare_rows.h"
@@ -124,7 +125,7 @@ static const struct row *row_of(const struct comparison *c, const char *cell)
 }
 
 static void fill_row(const struct plan *plan, const struct comparison *c, const struct tallies *t,
-	const struct power *p, struct power_row *to)
+	struct power *p, struct power_row *to)
 {
 	const struct row *first = row_of(c, to->cell);
 	size_t m = plan_primary_comparisons(plan);
@@ -140,6 +141,8 @@ static void fill_row(const struct plan *plan, const struct comparison *c, const 
 			!strcmp(c->rows[i].metric.name, first->metric.name) &&
 			isfinite(c->rows[i].e.boot_sd))
 			add_arm(t, c, &c->rows[i], &s);
+	if (!p->from_blocks || first->e.blocks < p->from_blocks)
+		p->from_blocks = first->e.blocks;
 	ratio = first->metric.scale == SCALE_RATIO;
 	unit = ratio ? 1 : fabs(first->e.base_median);
 	e.boot_sd = to->block_sd = block_sd(&s, plan->matrix->samples);
@@ -149,8 +152,17 @@ static void fill_row(const struct plan *plan, const struct comparison *c, const 
 		to->blocks[i] = stats_blocks_needed(&e, p->effects[i] * unit, ALPHA, m, ratio);
 }
 
+/* Variances of normal values go by chi-square, and blocks by variances. */
+static void doubt(struct power *p)
+{
+	size_t n = p->from_blocks;
+
+	p->at_most = n > 1 ? (double)(n - 1) / gsl_cdf_chisq_Pinv(0.05, n - 1) : INFINITY;
+}
+
 static void sum_up(struct power *p)
 {
+	doubt(p);
 	for (size_t k = 0; k < p->neffects; k++) {
 		bool known = true;
 
@@ -283,6 +295,8 @@ char *power_table(const struct power *p, const struct plan *plan)
 			p->effects[i] * 100, p->blocks[i], p->blocks[i] * boots_a_block(plan),
 			time);
 	}
+	buf_addf(&b, "  %zu blocks told the variance, which may be greater: it may take up to %.2g times as many (95 %%)\n",
+		p->from_blocks, p->at_most);
 	return b.data;
 }
 
@@ -318,5 +332,6 @@ json_t *power_to_json(const struct power *p, const struct plan *plan)
 				       r->metric, "block_sd", number(r->block_sd), "visible",
 				       number(r->visible), "blocks", blocks));
 	}
-	return json_pack("{s:s,s:o,s:o}", "run", p->run, "effects", effects, "cells", cells);
+	return json_pack("{s:s,s:I,s:o,s:o,s:o}", "run", p->run, "from_blocks", (json_int_t)p->from_blocks, "at_most",
+		number(p->at_most), "effects", effects, "cells", cells);
 }

@@ -65,6 +65,8 @@ static bool is_precise(const struct row *r, double precision)
  */
 static bool is_settled(const struct comparison *c, const struct row *r, double precision)
 {
+	if (r->no_ratio)
+		return true;
 	switch (r->verdict) {
 	case VERDICT_SKIPPED:
 	case VERDICT_FAILED:

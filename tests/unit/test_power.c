@@ -99,6 +99,9 @@ static void test_variances_are_taken_apart(void **state)
 	assert_string_equal(p.v[1].cell, "spawn");
 	assert_true(isnan(p.v[1].block_sd));
 	assert_true(p.blocks[2] > 0);
+	/* What 200 blocks say of a variance is good to a fifth. */
+	assert_int_equal(p.from_blocks, 200);
+	assert_true(p.at_most > 1.1 && p.at_most < 1.3);
 	/* The figure of another program as well. */
 	assert_true(p.v[2].visible > 0.03 && p.v[2].visible < 0.12);
 	power_clear(&p);
@@ -119,6 +122,8 @@ static void test_output(void **state)
 
 	assert_non_null(strstr(text, sum));
 	assert_non_null(strstr(text, "spawn  not in that run"));
+	__free_char char *doubt = xasprintf("%zu blocks told the variance", p.from_blocks);
+	assert_non_null(strstr(text, doubt));
 	o = power_to_json(&p, w->plan);
 	assert_int_equal(json_integer_value(json_object_get(
 				 json_array_get(json_object_get(o, "effects"), 0), "boots")),

@@ -64,6 +64,8 @@ static int script_run(
 		return error_set(err, KAB_INTERRUPTED, "interrupted");
 	if (!strcmp(name, "pipe"))
 		rate *= exp(0.3 * noise(job->id));
+	if (!strcmp(name, "zerocopy"))
+		rate = 0;
 	if (!strcmp(name, "spawn"))
 		rate *= (ex->patched ? 2 : 1) * exp(0.05 * noise(job->id));
 	res->out = xasprintf("{\"ops\":10,\"elapsed_ns\":1000,\"ops_per_s\":%.17g}", rate);
@@ -212,6 +214,19 @@ static void test_precision(void **state)
 	finish(&w);
 }
 
+/* What has no ratio has none with more blocks, either. */
+static void test_a_rate_of_nothing(void **state)
+{
+	struct world w;
+
+	(void)state;
+	start(&w, MATRIX("budget: 1h\n") "  - {name: zerocopy}\n", 40);
+	assert_int_equal(execute(&w), 0);
+	assert_int_equal(blocks_of_cell(&w, "zerocopy"), 10);
+	assert_int_equal(blocks_of_cell(&w, "pipe"), 40);
+	finish(&w);
+}
+
 /* Five comparisons, of which an early look spends too little alpha to call any a change. */
 #define MORE_CELLS "  - {name: messaging}\n  - {name: switch}\n  - {name: fault}\n"
 
@@ -332,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cells_end_when_they_are_decided),
 		cmocka_unit_test(test_precision),
+		cmocka_unit_test(test_a_rate_of_nothing),
 		cmocka_unit_test(test_precise_before_it_can_be_decided),
 		cmocka_unit_test(test_without_budget_nothing_is_added),
 		cmocka_unit_test(test_budget_bounds_the_blocks),

@@ -508,7 +508,11 @@ static void clean_entry(struct cleaning *cl, size_t kind, const char *name)
 	__close_fd int lock = -1;
 	struct stat st;
 
-	if (stat(path, &st) || difftime(time(NULL), st.st_mtime) < cl->age)
+	/*
+	 * A file may be younger than now: time() is of the last tick, the stamp of a file need not
+	 * be (multigrain timestamps, Linux 6.13), and clocks are set back. Such a one has age 0.
+	 */
+	if (stat(path, &st) || fmax(difftime(time(NULL), st.st_mtime), 0) < cl->age)
 		return;
 	if (cleaned[kind].lock) {
 		__free_char char *lock_name = xasprintf("%s%s", cleaned[kind].lock, name);

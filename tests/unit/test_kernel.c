@@ -1254,6 +1254,24 @@ static void test_clean_spares_what_is_in_use(void **state)
 	arm_clear(&a);
 }
 
+/* Made within the tick that time() still tells, or before the clock was set back. */
+static void test_clean_of_what_comes_from_the_future(void **state)
+{
+	struct arm a = arm_of(NULL, 0);
+	struct kernel k;
+
+	(void)state;
+	build_or_fail(&a, &k);
+	kernel_clear(&k);
+	shell("touch -d '1 hour' %s/kab/kernels/* %s/kab/sources/*", fx->dir, fx->dir);
+	assert_int_equal(kernel_verb("clean", "--older-than", "1", NULL), KAB_OK);
+	assert_int_equal(entries("kernels"), 1);
+	assert_int_equal(kernel_verb("clean", "--all", NULL), KAB_OK);
+	assert_int_equal(entries("kernels"), 0);
+	assert_int_equal(entries("sources"), 0);
+	arm_clear(&a);
+}
+
 static void test_verb_refuses_bad_usage(void **state)
 {
 	(void)state;
@@ -1320,6 +1338,7 @@ int main(void)
 		TEST(test_trees_are_listed_and_cleaned),
 		TEST(test_verb_builds_lists_and_cleans),
 		TEST(test_clean_spares_what_is_in_use),
+		TEST(test_clean_of_what_comes_from_the_future),
 		TEST(test_verb_refuses_bad_usage),
 	};
 

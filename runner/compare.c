@@ -410,9 +410,9 @@ struct comparison *compare_runs(const struct store *run, const struct store *oth
 	src.other_plan = other_plan;
 	src.baseline = baseline->label;
 	c->baseline = xstrdup(row_shown_label(other ? run : NULL, plan->matrix, baseline->label));
-	tallies_collect(run, &base);
+	tallies_collect(run, opt->apart, &base);
 	if (other) {
-		tallies_collect(other, &arm);
+		tallies_collect(other, true, &arm);
 		src.arm = &arm;
 	}
 	compare(c, &src, opt->bh);

@@ -70,6 +70,7 @@ struct compare_options {
 	double alpha;	      /* 0: 0.05 */
 	bool bh;
 	bool primary; /* no other metrics */
+	bool apart;   /* blocks by the difference of their boots, even where these took turns */
 };
 
 /* What makes an exit status other than 0. */

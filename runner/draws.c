@@ -112,19 +112,23 @@ static void draw(struct pool *p, gsl_rng *r, struct draws *d)
 	to->arm = xstrdup(p->row->arm);
 	/* Another layout is another kernel: what it shows is no false alarm. */
 	to->control = p->row->control && !p->row->layout && p->opt->inject == 0;
-	to->effect =
-		p->row->e.effect * (p->row->metric.scale == SCALE_RATIO ? 1 + p->opt->inject : 1);
+	to->effect = p->row->metric.scale == SCALE_RATIO && p->opt->inject != 0 ? 1 + p->opt->inject : p->row->e.effect;
 	while (to->draws < p->opt->draws && !kab_interrupted)
 		deal(p, r, to);
 	set_interval(to);
 }
 
-/* The arm's values are in an array of their own. */
-static void inject(const struct groups *arm, double share)
+/*
+ * The arm's values are in an array of their own. What the arms of the run differ by already is taken out, so that what is
+ * looked for is @share and no more.
+ */
+static void inject(const struct groups *arm, const struct row *row, double share)
 {
-	for (size_t i = 0; i < arm->n; i++)
+	double by = row->metric.scale == SCALE_RATIO ? (1 + share) / row->e.effect : 1 + share;
+
+	for (size_t i = 0; i < arm->n && share != 0; i++)
 		for (size_t k = 0; k < arm->v[i].n; k++)
-			((double *)arm->v[i].v)[k] *= 1 + share;
+			((double *)arm->v[i].v)[k] *= by;
 }
 
 static void draw_row(const struct comparison *c, const struct row *row, const struct tallies *t,
@@ -135,7 +139,7 @@ static void draw_row(const struct comparison *c, const struct row *row, const st
 
 	groups_make(tallies_find(t, row->cell, c->baseline), row->metric.name, UNIT_BLOCK, &base);
 	groups_make(tallies_find(t, row->cell, row->arm), row->metric.name, UNIT_BLOCK, &arm);
-	inject(&arm, opt->inject);
+	inject(&arm, row, opt->inject);
 	pairs_make(&base, &arm, &p.pairs);
 	draw(&p, r, d);
 	pairs_clear(&p.pairs);
@@ -210,7 +214,7 @@ int draws_make(
 		gsl_rng_free(r);
 		return -1;
 	}
-	tallies_collect(run, &t);
+	tallies_collect(run, false, &t);
 	for (size_t i = 0; i < c->nrows; i++)
 		if (c->rows[i].primary && isfinite(c->rows[i].e.effect))
 			draw_row(c, &c->rows[i], &t, opt, r, d);

@@ -239,6 +239,7 @@ static void add_boot(
 	struct plan *p, unsigned block, size_t arm, size_t machine, const struct order *o)
 {
 	struct plan_boot *b;
+	unsigned *turns;
 
 	p->boots = xrealloc_array(p->boots, p->nboots + 1, sizeof(*p->boots));
 	b = &p->boots[p->nboots];
@@ -252,6 +253,7 @@ static void add_boot(
 		.nsamples = o->n,
 	};
 	b->nsamples = 0;
+	turns = xcalloc(p->ncells, sizeof(*turns));
 	for (size_t i = 0; i < o->n; i++) {
 		unsigned seq = b->nsamples;
 		enum pass pass = i < o->timed ? PASS_NONE : o->pass[(i - o->timed) / o->round];
@@ -262,11 +264,13 @@ static void add_boot(
 			.id = xasprintf("%s.s%03u", b->id, seq),
 			.cell = o->cell[i],
 			.seq = seq,
+			.turn = turns[o->cell[i]]++,
 			.warmup = i < o->warmups || pass,
 			.perf_stat = i < o->warmups && o->perf_stat,
 			.pass = pass,
 		};
 	}
+	free(turns);
 }
 
 static bool has_work(const struct plan *p, size_t arm, const struct order *o)

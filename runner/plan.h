@@ -25,6 +25,7 @@ struct plan_sample {
 	char *id; /* unique in the run and derived from position: "b003.patched.m0.s012" */
 	size_t cell;
 	unsigned seq;	/* position in the boot, from 0 */
+	unsigned turn;	/* position among the samples of its cell, from 0: the same in each arm of a block */
 	bool warmup;	/* recorded, marked, never compared */
 	/*
 	 * Runs under perf stat, where that is observed: warm-up samples of the first two blocks, so that no timed

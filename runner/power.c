@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include <gsl/gsl_cdf.h>
+#include <gsl/gsl_rng.h>
+#include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics.h>
 
 #include "compare_rows.h"
@@ -15,6 +17,7 @@
 #include "util.h"
 
 #define ALPHA 0.05
+#define RESAMPLES 40
 
 /* Variances of one cell, over the arms of the earlier run. */
 struct variances {
@@ -23,6 +26,8 @@ struct variances {
 	double within;	/* sum of variances of one sample in its boot */
 	double samples; /* sum of samples a boot */
 	size_t narms, nboots;
+	double in_turns; /* sum of variances of a block's effect that is the median of the plan's number of turns */
+	size_t nturns;	 /* arms of which that is known */
 };
 
 static double in_scale(double v, bool ratio)
@@ -47,34 +52,113 @@ static double add_boot(const struct group *g, bool ratio, struct variances *s)
 	return mean;
 }
 
-/* Returns the mean of the block's turns; 0 in @*n, and nothing added: there are none. */
-static double add_turns(const struct pair *p, bool ratio, struct variances *s, size_t *n)
+static double median_of(double *v, size_t n)
 {
-	double *d = xcalloc(p->base.n, sizeof(*d)), mean = NAN;
+	gsl_sort(v, 1, n);
+	return gsl_stats_median_from_sorted_data(v, 1, n);
+}
 
-	*n = stats_turn_shifts(p, ratio, d);
-	if (*n)
-		mean = gsl_stats_mean(d, 1, *n);
-	if (*n > 1) {
-		/* As of two boots, each of which has half of it. */
-		s->within += gsl_stats_variance(d, 1, *n);
-		s->samples += 2 * *n;
-		s->nboots += 2;
+/* The square of struct estimate.boot_sd, of blocks with these effects. */
+static double squared_spread(const double *effect, size_t n)
+{
+	static const double nothing = 0;
+	struct pair *p = xcalloc(n, sizeof(*p));
+	struct estimate e;
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = (struct pair){{.v = &nothing, .n = 1}, {.v = &effect[i], .n = 1}};
+	if (stats_compare(p, n, &(struct stats_options){.alpha = ALPHA}, &e))
+		e.boot_sd = NAN;
+	free(p);
+	return e.boot_sd * e.boot_sd;
+}
+
+/* The turns of each block of one arm. */
+struct turns {
+	struct {
+		double *d;
+		size_t n;
+	} *v;
+	size_t n;
+};
+
+static void turns_make(const struct pairs *pairs, struct turns *t)
+{
+	*t = (struct turns){.v = xcalloc(pairs->n + 1, sizeof(*t->v))};
+	for (size_t i = 0; i < pairs->n; i++) {
+		double *d = xcalloc(pairs->v[i].base.n, sizeof(*d));
+		size_t n = stats_turn_shifts(&pairs->v[i], d);
+
+		if (n) {
+			t->v[t->n].d = d;
+			t->v[t->n++].n = n;
+		} else {
+			free(d);
+		}
 	}
-	free(d);
-	return mean;
+}
+
+static void turns_clear(struct turns *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		free(t->v[i].d);
+	free(t->v);
+}
+
+/* How much blocks vary if each is the median of @n (0: as many as it has) of its turns, drawn with replacement. */
+static double resampled(const struct turns *t, size_t n, gsl_rng *r)
+{
+	double *effect = xcalloc(t->n, sizeof(*effect)), sum = 0;
+
+	for (unsigned k = 0; k < RESAMPLES; k++) {
+		for (size_t i = 0; i < t->n; i++) {
+			size_t draw = n ? n : t->v[i].n;
+			double *d = xcalloc(draw, sizeof(*d));
+
+			for (size_t j = 0; j < draw; j++)
+				d[j] = t->v[i].d[gsl_rng_uniform_int(r, t->v[i].n)];
+			effect[i] = median_of(d, draw);
+			free(d);
+		}
+		sum += squared_spread(effect, t->n);
+	}
+	free(effect);
+	return sum / RESAMPLES;
+}
+
+/*
+ * What blocks in turns would vary by with @samples of these: resampled() has what turns vary by twice, once as they were
+ * measured and once as they are drawn, and how much that is in the blocks as they are tells by what they vary less. A
+ * formula would not do: on a machine of two speeds turns are far from normal, and a median of few of them, too.
+ */
+static double turns_variance(const struct turns *t, double spread, unsigned samples)
+{
+	gsl_rng *r = gsl_rng_alloc(gsl_rng_mt19937);
+	double as_it_is = resampled(t, 0, r), wanted = resampled(t, samples, r);
+
+	gsl_rng_free(r);
+	return fmax(wanted - fmax(as_it_is - spread, 0), 0);
+}
+
+/* Of an arm whose blocks take turns, or whose boots are compared. */
+static void add_turns(const struct pairs *pairs, double spread, unsigned samples, struct variances *s)
+{
+	struct turns t;
+
+	turns_make(pairs, &t);
+	if (t.n > 1)
+		s->in_turns += turns_variance(&t, spread, samples);
+	s->nturns += t.n > 1;
+	turns_clear(&t);
 }
 
 /* The block's effect, of means. */
 static double add_block(const struct pair *p, bool ratio, struct variances *s)
 {
-	size_t n;
-	double effect = add_turns(p, ratio, s, &n);
-
-	return n ? effect : add_boot(&p->arm, ratio, s) - add_boot(&p->base, ratio, s);
+	return add_boot(&p->arm, ratio, s) - add_boot(&p->base, ratio, s);
 }
 
-static void add_arm(const struct tallies *t, const struct comparison *c, const struct row *row,
+static void add_arm(const struct tallies *t, const struct comparison *c, const struct row *row, unsigned samples,
 	struct variances *s)
 {
 	bool ratio = row->metric.scale == SCALE_RATIO;
@@ -91,6 +175,8 @@ static void add_arm(const struct tallies *t, const struct comparison *c, const s
 	s->blocks += gsl_stats_variance(effect, 1, pairs.n);
 	s->spread += row->e.boot_sd * row->e.boot_sd;
 	s->narms++;
+	if (row->e.turn_blocks)
+		add_turns(&pairs, row->e.boot_sd * row->e.boot_sd, samples, s);
 	free(effect);
 	pairs_clear(&pairs);
 	groups_clear(&base);
@@ -104,6 +190,8 @@ static void add_arm(const struct tallies *t, const struct comparison *c, const s
  */
 static double block_sd(const struct variances *s, unsigned samples)
 {
+	if (s->nturns)
+		return sqrt(s->in_turns / s->nturns);
 	double all = s->blocks / s->narms, spread = sqrt(s->spread / s->narms), within, before;
 
 	if (!s->nboots || !(all > 0))
@@ -140,7 +228,7 @@ static void fill_row(const struct plan *plan, const struct comparison *c, const 
 		if (row_of(c, to->cell) && !strcmp(c->rows[i].cell, to->cell) &&
 			!strcmp(c->rows[i].metric.name, first->metric.name) &&
 			isfinite(c->rows[i].e.boot_sd))
-			add_arm(t, c, &c->rows[i], &s);
+			add_arm(t, c, &c->rows[i], plan->matrix->samples, &s);
 	if (!p->from_blocks || first->e.blocks < p->from_blocks)
 		p->from_blocks = first->e.blocks;
 	ratio = first->metric.scale == SCALE_RATIO;
@@ -152,17 +240,20 @@ static void fill_row(const struct plan *plan, const struct comparison *c, const 
 		to->blocks[i] = stats_blocks_needed(&e, p->effects[i] * unit, ALPHA, m, ratio);
 }
 
-/* Variances of normal values go by chi-square, and blocks by variances. */
-static void doubt(struct power *p)
+/*
+ * Variances of normal values go by chi-square, and blocks by variances. From 20 blocks on the spread is read off an interval
+ * (struct estimate.boot_sd), which knows about half as much of it: by simulation, see test_power.c.
+ */
+double power_at_most(size_t blocks)
 {
-	size_t n = p->from_blocks;
+	double degrees = blocks < 20 ? (double)blocks - 1 : blocks / 2.0;
 
-	p->at_most = n > 1 ? (double)(n - 1) / gsl_cdf_chisq_Pinv(0.05, n - 1) : INFINITY;
+	return blocks > 1 ? degrees / gsl_cdf_chisq_Pinv(0.05, degrees) : INFINITY;
 }
 
 static void sum_up(struct power *p)
 {
-	doubt(p);
+	p->at_most = power_at_most(p->from_blocks);
 	for (size_t k = 0; k < p->neffects; k++) {
 		bool known = true;
 
@@ -196,8 +287,9 @@ static void set_effects(struct power *p, double effect)
 int power_make(const struct plan *plan, const struct store *earlier, double effect, struct power *p,
 	struct error *err)
 {
+	bool apart = !plan->matrix->together;
 	struct comparison *c =
-		compare_runs(earlier, NULL, &(struct compare_options){.alpha = ALPHA}, err);
+		compare_runs(earlier, NULL, &(struct compare_options){.alpha = ALPHA, .apart = apart}, err);
 	struct tallies t;
 
 	*p = (struct power){.run = xstrdup(store_path(earlier))};
@@ -208,8 +300,13 @@ int power_make(const struct plan *plan, const struct store *earlier, double effe
 		return error_set(err, KAB_USAGE, "%s: is of the executor %s, the matrix of %s; expected a run of the same kind", p->run,
 			executor_kind_name(store_matrix(earlier)->executor), executor_kind_name(plan->matrix->executor));
 	}
+	if (plan->matrix->together && !store_matrix(earlier)->together) {
+		comparison_free(c);
+		return error_set(err, KAB_USAGE,
+			"%s: its arms were not up together, as those of the matrix will be; expected a run with together: true", p->run);
+	}
 	set_effects(p, effect);
-	tallies_collect(earlier, &t);
+	tallies_collect(earlier, apart, &t);
 	p->v = xcalloc(plan->ncells, sizeof(*p->v));
 	for (size_t i = 0; i < plan->ncells; i++) {
 		if (plan->matrix->workloads[plan->cells[i].workload].secondary)

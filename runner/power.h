@@ -31,6 +31,10 @@ struct power {
 };
 
 /*
+ * By how many times a variance may exceed what @blocks blocks tell of it (95 %). INFINITY: of one block nothing is known.
+ */
+double power_at_most(size_t blocks);
+/*
  * @effect: a share, or 0 for 1, 2, 5 and 10 %. The variance between boots and that of samples in
  * one boot are told apart, so that the earlier run may have had other numbers of blocks and
  * samples; cells go by their names. -1 with KAB_USAGE where the runs have no cell in common.

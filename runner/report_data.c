@@ -85,7 +85,7 @@ static struct block_values *block_at(struct blocks *b, unsigned number)
 static void add_reading(struct boot_values *b, const struct sample *s, double value)
 {
 	b->v = xrealloc_array(b->v, b->n + 1, sizeof(*b->v));
-	b->v[b->n++] = (struct reading){s->id, value, s->seq};
+	b->v[b->n++] = (struct reading){s->id, value, s->seq, s->turn};
 }
 
 static double *plain_values(const struct boot_values *b)
@@ -104,21 +104,21 @@ static int compare_readings(const void *a, const void *b)
 	return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-/* Sorts the readings. NULL: boots did not take turns. */
-static unsigned *turns_of(struct boot_values *b, bool in_turns)
+/* Sorts the readings. */
+static unsigned *turns_of(struct boot_values *b)
 {
-	unsigned *turn = in_turns ? xcalloc(b->n + 1, sizeof(*turn)) : NULL;
+	unsigned *turn = xcalloc(b->n + 1, sizeof(*turn));
 
 	if (b->n)
 		qsort(b->v, b->n, sizeof(*b->v), compare_readings);
-	for (size_t i = 0; turn && i < b->n; i++)
-		turn[i] = b->v[i].seq;
+	for (size_t i = 0; i < b->n; i++)
+		turn[i] = b->v[i].turn;
 	return turn;
 }
 
-static void finish_block(struct block_values *b, const struct metric *metric, bool in_turns)
+static void finish_block(struct block_values *b, const struct metric *metric)
 {
-	unsigned *base_turns = turns_of(&b->base, in_turns), *arm_turns = turns_of(&b->arm, in_turns);
+	unsigned *base_turns = turns_of(&b->base), *arm_turns = turns_of(&b->arm);
 	double *base = plain_values(&b->base), *arm = plain_values(&b->arm);
 	struct pair pair = {{base, base_turns, b->base.n}, {arm, arm_turns, b->arm.n}};
 	struct stats_options opt = {.ratio = metric->scale == SCALE_RATIO, .alpha = 0.05};
@@ -171,7 +171,7 @@ struct blocks blocks_of(const struct store *run, const char *base, const char *a
 			add_reading(&block_at(&b, s[i].block)->arm, &s[i], value);
 	}
 	for (size_t i = 0; i < b.n; i++)
-		finish_block(&b.v[i], metric, store_matrix(run)->together);
+		finish_block(&b.v[i], metric);
 	if (b.n)
 		qsort(b.v, b.n, sizeof(*b.v), compare_blocks);
 	return b;

@@ -13,7 +13,7 @@
 struct reading {
 	const char *id;
 	double value;
-	unsigned seq;
+	unsigned seq, turn; /* as of struct sample */
 };
 
 /* The samples of one boot that count: ok, and no warm-up. */

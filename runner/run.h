@@ -86,6 +86,7 @@ struct boot_life {
 	json_t *env;
 	unsigned life;
 	unsigned timeout_factor;
+	bool in_turns; /* with the block's other arms, which are up, too */
 	bool spares_lost_writes; /* there have not been RUN_LOST_WRITES of them yet */
 };
 /*

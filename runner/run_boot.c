@@ -368,6 +368,7 @@ static void launch_all(struct run *r, struct member *m, size_t n)
 static int start_all(struct run *r, struct member *m, size_t n, struct error *err)
 {
 	uint64_t begin = now_ns();
+	size_t up = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		m[i].st->life = next_life(r, m[i].st->boot);
@@ -377,15 +378,18 @@ static int start_all(struct run *r, struct member *m, size_t n, struct error *er
 	}
 	launch_all(r, m, n);
 	r->times.boot += now_ns() - begin;
+	for (size_t i = 0; i < n; i++)
+		up += m[i].life.ex != NULL;
 	for (size_t i = 0; i < n; i++) {
 		struct executor *ex = m[i].life.ex;
 
 		if (!ex)
 			continue;
 		r->arms[m[i].st->boot->arm].booted = true;
-		json_object_set_new(r->ops->env(ex), "up_together", json_integer(n));
+		json_object_set_new(r->ops->env(ex), "up_together", json_integer(up));
 		if (life_begin(r, m[i].st, ex, &m[i].life, err))
 			return -1;
+		m[i].life.in_turns = up > 1;
 	}
 	return kab_interrupted ? error_set(err, KAB_INTERRUPTED, "interrupted") : 0;
 }

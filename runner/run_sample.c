@@ -83,9 +83,9 @@ static struct params merge_params(
 	}
 	if (!w->command && !params_get(&merged, "seed")) {
 		__free_char char *key =
-			xasprintf("%llu.%u.%u.%u", (unsigned long long)r->plan->seed,
+			xasprintf("%llu.%u.%u.%s.%u", (unsigned long long)r->plan->seed,
 				r->plan->matrix->executor == EXECUTOR_EXACT ? 0 : boot->block,
-				(unsigned)boot->machine, ps->seq);
+				(unsigned)boot->machine, cell->id, ps->turn);
 		char hex[65], seed[24];
 
 		sha256_hex(key, strlen(key), hex);
@@ -347,6 +347,7 @@ int run_sample(struct run *r, const struct boot_life *life, const struct plan_sa
 
 	sample_init(&s, r, life->boot, ps, life->life, id);
 	s.params = params_json(&params);
+	s.turn = life->in_turns ? ps->turn + 1 : 0;
 	s.env = json_incref(life->env);
 	ret = run_job(r, life, ps, id, &params, warmup_again, &res, err);
 	if (!ret && run_again(r, life, &res, &s)) {

@@ -103,6 +103,8 @@ static void text_floor(struct buf *b, const struct plan *plan)
 				      : "  one arm, or no primary metric: figures, and nothing to compare them with\n");
 		return;
 	}
+	if (plan->matrix->together && plan->matrix->samples % 2)
+		buf_addstr(b, "  note: an even number of samples would have each arm first and last in a turn equally often\n");
 	needed = plan_blocks_needed(m, ALPHA);
 	if (blocks >= needed)
 		buf_addf(b,

@@ -55,6 +55,7 @@ static const struct field fields[] = {
 	FIELD(boot, UNSIGNED, false),
 	FIELD(seq, UNSIGNED, false),
 	FIELD(life, UNSIGNED, false),
+	FIELD(turn, UNSIGNED, true),
 	FIELD(warmup, BOOL, false),
 	FIELD(pass, STRING, true),
 	FIELD(reason, STRING, true),
@@ -82,7 +83,7 @@ static json_t *field_to_json(const struct sample *s, const struct field *f)
 	case FIELD_STRING:
 		return *(char **)at ? json_string(*(char **)at) : NULL;
 	case FIELD_UNSIGNED:
-		return json_integer(*(unsigned *)at);
+		return f->optional && !*(unsigned *)at ? NULL : json_integer(*(unsigned *)at);
 	case FIELD_U64:
 		return json_integer((json_int_t) * (uint64_t *)at);
 	case FIELD_BOOL:

@@ -41,6 +41,7 @@ struct histogram {
 struct sample {
 	char *id, *boot_id, *arm, *cell, *reason, *started;
 	unsigned block, boot, seq, life; /* life: 0, or how often this boot had to be started again */
+	unsigned turn; /* of its cell, from 1, where the block's arms were up at once; 0: they were not */
 	bool warmup;
 	char *pass; /* "perf-record", "tracepoints": run for perf's sake, and a warm-up to all else; NULL */
 	enum sample_status status;

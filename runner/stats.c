@@ -72,9 +72,9 @@ static size_t common_turns(const struct group *a, const struct group *b, size_t 
 	size_t n = 0;
 
 	for (size_t i = 0, j = 0; i < a->n && j < b->n;) {
-		if (a->turn[i] < b->turn[j]) {
+		if (!a->turn[i] || (b->turn[j] && a->turn[i] < b->turn[j])) {
 			i++;
-		} else if (a->turn[i] > b->turn[j]) {
+		} else if (a->turn[i] != b->turn[j]) {
 			j++;
 		} else {
 			at_a[n] = i++;
@@ -84,7 +84,7 @@ static size_t common_turns(const struct group *a, const struct group *b, size_t 
 	return n;
 }
 
-size_t stats_turn_shifts(const struct pair *p, bool ratio, double *d)
+size_t stats_turn_shifts(const struct pair *p, double *d)
 {
 	size_t least = p->base.n < p->arm.n ? p->base.n : p->arm.n, n;
 	size_t *b, *a;
@@ -94,11 +94,8 @@ size_t stats_turn_shifts(const struct pair *p, bool ratio, double *d)
 	b = xcalloc(least, sizeof(*b));
 	a = xcalloc(least, sizeof(*a));
 	n = common_turns(&p->base, &p->arm, b, a);
-	for (size_t i = 0; i < n; i++) {
-		double from = p->base.v[b[i]], to = p->arm.v[a[i]];
-
-		d[i] = ratio ? log(to / from) : to - from;
-	}
+	for (size_t i = 0; i < n; i++)
+		d[i] = log(p->arm.v[a[i]] / p->base.v[b[i]]);
 	free(a);
 	free(b);
 	return 2 * n < least ? 0 : n;
@@ -109,10 +106,10 @@ size_t stats_turn_shifts(const struct pair *p, bool ratio, double *d)
  * differ by as much as the speeds do, one way or the other; Hodges and Lehmann's estimate would bear fewer of them.
  * -1: boots did not take turns.
  */
-static int turns_shift(const struct pair *p, bool ratio, double *shift)
+static int turns_shift(const struct pair *p, double *shift)
 {
 	double *d = xcalloc(p->base.n, sizeof(*d));
-	size_t n = stats_turn_shifts(p, ratio, d);
+	size_t n = stats_turn_shifts(p, d);
 
 	if (n) {
 		gsl_sort(d, 1, n);
@@ -122,16 +119,15 @@ static int turns_shift(const struct pair *p, bool ratio, double *shift)
 	return n ? 0 : -1;
 }
 
-/* -1: a value has no logarithm. */
-static int block_shift(const struct pair *p, bool ratio, double *shift)
+/* @apart: by the difference of boots. Returns 1 where the shift is that of turns; -1: a value has no logarithm. */
+static int block_shift(const struct pair *p, bool ratio, double *shift, double *apart)
 {
 	double base, arm;
 
 	if (boot_location(&p->base, ratio, &base) || boot_location(&p->arm, ratio, &arm))
 		return -1;
-	if (turns_shift(p, ratio, shift))
-		*shift = arm - base;
-	return 0;
+	*shift = *apart = arm - base;
+	return ratio && !turns_shift(p, shift);
 }
 
 /* What is told of one arm's samples, whatever boots they came from. */
@@ -183,6 +179,9 @@ static void to_scale(struct estimate *e, bool ratio)
 	e->effect = exp(e->effect);
 	e->lo = exp(e->lo);
 	e->hi = exp(e->hi);
+	e->apart = exp(e->apart);
+	e->apart_lo = exp(e->apart_lo);
+	e->apart_hi = exp(e->apart_hi);
 }
 
 static void around(struct estimate *e, double centre, double half)
@@ -319,20 +318,35 @@ static double level_of(const struct stats_options *opt)
 	return opt->alpha / (opt->comparisons ? opt->comparisons : 1);
 }
 
+static void add_apart(const double *apart, size_t n, size_t turn_blocks, double alpha, struct estimate *e)
+{
+	struct estimate other = {.effect = NAN, .lo = NAN, .hi = NAN};
+
+	e->turn_blocks = turn_blocks;
+	if (turn_blocks)
+		estimate_paired(apart, n, alpha, &other);
+	e->apart = other.effect;
+	e->apart_lo = other.lo;
+	e->apart_hi = other.hi;
+}
+
 int stats_compare(
 	const struct pair *pairs, size_t n, const struct stats_options *opt, struct estimate *e)
 {
 	struct group *base = xcalloc(n, sizeof(*base)), *arm = xcalloc(n, sizeof(*arm));
-	double *d = xcalloc(n, sizeof(*d));
-	size_t used = 0;
+	double *d = xcalloc(n, sizeof(*d)), *apart = xcalloc(n, sizeof(*apart));
+	size_t used = 0, turn_blocks = 0;
 	int ret = -1;
 
 	memset(e, 0, sizeof(*e));
 	for (size_t i = 0; i < n; i++) {
 		if (!pairs[i].base.n || !pairs[i].arm.n)
 			continue;
-		if (block_shift(&pairs[i], opt->ratio, &d[used]))
+		int in_turns = block_shift(&pairs[i], opt->ratio, &d[used], &apart[used]);
+
+		if (in_turns < 0)
 			goto out;
+		turn_blocks += in_turns;
 		base[used] = pairs[i].base;
 		arm[used++] = pairs[i].arm;
 	}
@@ -340,10 +354,12 @@ int stats_compare(
 		goto out;
 	describe(base, used, arm, used, e);
 	estimate_paired(d, used, opt->alpha, e);
+	add_apart(apart, used, turn_blocks, opt->alpha, e);
 	to_scale(e, opt->ratio);
 	e->detectable = detectable(true, used, used, e->boot_sd, level_of(opt), opt->ratio);
 	ret = 0;
 out:
+	free(apart);
 	free(d);
 	free(arm);
 	free(base);
@@ -408,7 +424,7 @@ static void estimate_unpaired(
 	e->p = rank_sum_p(b, nb, a, na);
 	e->p_floor = rank_sum_floor(na, nb);
 	e->blocks = na < nb ? na : nb;
-	e->boot_sd = e->lo = e->hi = NAN;
+	e->boot_sd = e->lo = e->hi = e->apart = e->apart_lo = e->apart_hi = NAN;
 	if (e->blocks > 1)
 		e->boot_sd = sqrt(gsl_stats_variance(a, 1, na) + gsl_stats_variance(b, 1, nb));
 	if (k >= 0) {

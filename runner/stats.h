@@ -13,11 +13,11 @@
 /* Samples of one boot of one arm; all finite. */
 struct group {
 	const double *v;
-	const unsigned *turn; /* of each sample, ascending; NULL: boots of one block were not up at the same time */
+	const unsigned *turn; /* of each sample, ascending; 0, or all of it NULL: its block's arms were not up at once */
 	size_t n;
 };
 
-/* One block: the same metric from the baseline's boot and the arm's. Samples of one turn were taken next to each other. */
+/* One block: the same metric from the baseline's boot and the arm's. Samples of one turn were taken one soon after the other. */
 struct pair {
 	struct group base, arm;
 };
@@ -37,6 +37,8 @@ struct estimate {
 	size_t base_outliers;		/* ... of which on the baseline's side */
 	size_t far;			/* paired: blocks beyond 3 IQR of the others', if all are so on one side; else 0 */
 	double far_least;		/* ... how far the least far of them is from the median: a shift, of logs for ratios */
+	size_t turn_blocks;		/* of the blocks those whose effect is that of turns; where there are any, ... */
+	double apart, apart_lo, apart_hi; /* ... the effect and its interval by the difference of boots; else NAN */
 	bool constant;			/* both sides never varied */
 	bool paired;			/* within blocks */
 };
@@ -49,8 +51,9 @@ struct stats_options {
 
 /*
  * Compares within blocks. The location of a boot is the Hodges-Lehmann estimate of its samples; a block's effect is
- * the difference of its two boots, or where these took turns, the median difference of a turn: what disturbs a machine for
- * longer than that disturbs both sides alike. The estimate is Hodges-Lehmann's over blocks, p is the
+ * the difference of its two boots, or on the ratio scale, where these took turns, the median difference of a turn: what
+ * disturbs a machine for longer than that disturbs both sides alike. (Counts do not depend on its speed, and are 0 in most
+ * short samples where they are rare, so that a median says little of them.) The estimate is Hodges-Lehmann's over blocks, p is the
  * signed-rank test's of rank.h with its exact permutation distribution, and the interval inverts that test (order statistics
  * of the Walsh averages; Tukey 1949), so that the two agree. Fewer than 6 blocks cannot reach 95 % that way and get
  * Student's t over blocks.
@@ -59,11 +62,11 @@ struct stats_options {
  */
 int stats_compare(const struct pair *pairs, size_t n, const struct stats_options *opt, struct estimate *e);
 /*
- * By how much the arm's sample differs from the baseline's (@ratio: the log of the quotient of positive values) in each turn that
- * both of @p's boots have: into @d, which has room for as many as either has samples. Their number; 0 where boots did not take
- * turns, or less than half of what the shorter one has was taken in such.
+ * By how much the arm's sample differs from the baseline's, as the log of the quotient of values, all positive, in each turn
+ * that both of @p's boots have: into @d, which has room for as many as either has samples. Their number; 0 where boots did not
+ * take turns, or less than half of what the shorter one has was taken in such.
  */
-size_t stats_turn_shifts(const struct pair *p, bool ratio, double *d);
+size_t stats_turn_shifts(const struct pair *p, double *d);
 /*
  * Boots measured apart (two local runs): no pairing; groups are boots of each side. Hodges-Lehmann shift, rank-sum
  * test and its inversion; Welch's t where there are too few boots for 1 - alpha.

@@ -67,7 +67,7 @@ static int by_place(const void *left, const void *right)
 	return order ? order : by_number(a->seq, b->seq);
 }
 
-void tallies_collect(const struct store *run, struct tallies *t)
+void tallies_collect(const struct store *run, bool apart, struct tallies *t)
 {
 	size_t n;
 	const struct sample *s = store_samples(run, &n);
@@ -76,7 +76,7 @@ void tallies_collect(const struct store *run, struct tallies *t)
 	for (size_t i = 0; i < n; i++)
 		add(find_or_add(t, &s[i]), &s[i]);
 	for (size_t i = 0; i < t->n; i++)
-		t->v[i].in_turns = store_matrix(run)->together;
+		t->v[i].apart = apart;
 	for (size_t i = 0; i < t->n; i++)
 		if (t->v[i].nok)
 			qsort(t->v[i].ok, t->v[i].nok, sizeof(*t->v[i].ok), by_place);
@@ -125,10 +125,10 @@ void groups_make(const struct tally *t, const char *metric, enum unit unit, stru
 			continue;
 		if (!g->n || g->number[g->n - 1] != number) {
 			g->v[g->n] = (struct group){.v = g->values + used,
-				.turn = t->in_turns && unit == UNIT_BLOCK ? g->turns + used : NULL};
+				.turn = !t->apart && unit == UNIT_BLOCK ? g->turns + used : NULL};
 			g->number[g->n++] = number;
 		}
-		g->turns[used] = t->ok[i]->seq;
+		g->turns[used] = t->ok[i]->turn;
 		g->values[used++] = value;
 		g->v[g->n - 1].n++;
 	}

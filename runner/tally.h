@@ -17,7 +17,7 @@ struct tally {
 	size_t nok;
 	size_t warmups;		/* of status ok */
 	size_t passes;		/* the same, under perf record */
-	bool in_turns;		/* the arms of a block were up together */
+	bool apart;		/* to be compared as if the arms of a block had not been up together */
 	size_t failed, skipped; /* warm-ups included: an oops in one is an oops */
 	const struct sample *failure, *skip; /* the first of each, for its reason; NULL: none */
 };
@@ -27,8 +27,8 @@ struct tallies {
 	size_t n;
 };
 
-/* Of all of @run's samples, which must outlive @t. */
-void tallies_collect(const struct store *run, struct tallies *t);
+/* Of all of @run's samples, which must outlive @t; @apart is that of struct tally. */
+void tallies_collect(const struct store *run, bool apart, struct tallies *t);
 void tallies_clear(struct tallies *t);
 /* NULL where that arm has no sample at all in that cell. */
 const struct tally *tallies_find(const struct tallies *t, const char *cell, const char *arm);
@@ -42,7 +42,7 @@ struct groups {
 	unsigned *number; /* of block or boot; for samples their position */
 	size_t n;
 	double *values;
-	unsigned *turns; /* of the values; groups of blocks of a run in turns point into them */
+	unsigned *turns; /* of the values, 0: none; groups of blocks point into them */
 };
 
 /* @t may be NULL: no groups. */

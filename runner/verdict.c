@@ -175,6 +175,22 @@ static bool some_blocks_far_off(const struct row *r)
 	return r->e.far > 1 && least > r->limit;
 }
 
+/*
+ * The median of turns bears what hits less than half of them, which is well where it comes from the machine, and hits the
+ * baseline as well. Where it hits the arm alone, boots as a whole differ.
+ */
+static bool boots_differ(const struct row *r)
+{
+	return r->e.turn_blocks && (r->e.apart_lo > none(r) + r->limit || r->e.apart_hi < none(r) - r->limit);
+}
+
+static void explain_boots(struct row *r)
+{
+	r->note = xasprintf("most turns are the same, and boots as a whole differ by %+.2g %%, at least %.2g %%: some samples "
+			    "are far off, all the same way",
+		(r->e.apart - 1) * 100, 100 * fmin(fabs(r->e.apart_lo - 1), fabs(r->e.apart_hi - 1)));
+}
+
 static void explain_far(struct row *r)
 {
 	char value[TEXT_NUMBER];
@@ -194,6 +210,9 @@ void verdict_judge(struct row *r, const struct verdict_rule *rule)
 	if (within_limit(r) && some_blocks_far_off(r)) {
 		r->verdict = VERDICT_UNCLEAR;
 		explain_far(r);
+	} else if (within_limit(r) && boots_differ(r)) {
+		r->verdict = VERDICT_UNCLEAR;
+		explain_boots(r);
 	} else if (within_limit(r)) {
 		r->verdict = VERDICT_SAME;
 	} else if (r->p_adj < rule->alpha && interval_excludes_none(r)) {

@@ -14,7 +14,7 @@ struct verdict_rule {
  * Sets @r's verdict, limit, more_blocks and note from its estimate, p_adj and metric.
  *
  * A whole interval within the limit is "same", even where it excludes no effect: a change that small does not
- * matter. A change needs p_adj < alpha and an interval that excludes no effect, or, where there is a layout arm, all
+ * matter; but not where some blocks, or some samples of many, are far off and all the same way. A change needs p_adj < alpha and an interval that excludes no effect, or, where there is a layout arm, all
  * effects up to that of another layout. All else is "unclear".
  */
 void verdict_judge(struct row *r, const struct verdict_rule *rule);

@@ -34,9 +34,9 @@ static json_t *parse(const char *text)
 	return o;
 }
 
-static bool applies(const struct synth_rule *r, const struct sample *smp)
+static bool applies(const struct synth_rule *r, const struct sample *smp, unsigned turn)
 {
-	return (!r->arm || !strcmp(r->arm, smp->arm)) &&
+	return (!r->every || turn % r->every == 0) && (!r->arm || !strcmp(r->arm, smp->arm)) &&
 	       (!r->cell || !fnmatch(r->cell, smp->cell, 0)) && smp->block >= r->from_block &&
 	       (!r->to_block || smp->block < r->to_block);
 }
@@ -64,7 +64,7 @@ static void follow(const struct maker *m, size_t rule, size_t cell, struct sampl
 	double shift = m->shift[rule * m->plan->ncells + cell],
 	       noise = gsl_ran_gaussian(m->r, r->sample_sd);
 
-	if (!applies(r, smp))
+	if (!applies(r, smp, m->turn[cell]))
 		return;
 	if (r->status != SAMPLE_OK) {
 		smp->status = r->status;
@@ -92,6 +92,7 @@ static void add_sample(struct maker *m, const struct plan_boot *b, const struct 
 		.block = b->block,
 		.boot = b->number,
 		.seq = ps->seq,
+		.turn = m->matrix->together ? ps->turn + 1 : 0,
 		.life = b->number == 1 ? m->s->life : 0,
 		.warmup = ps->warmup,
 		.ops = 1000,

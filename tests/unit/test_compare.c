@@ -611,7 +611,6 @@ static void test_layout_that_is_not_known_well(void **state)
 	expect_words(rate(c)->note, "what layout alone does was not measured");
 }
 
-/* Now and then the arm is half as fast: ranks bear that, but the kernels are not the same. */
 /* What slows a machine for longer than a turn slows both arms, and is not seen where these are compared turn by turn. */
 static void test_turns_bear_a_machine_of_two_speeds(void **state)
 {
@@ -628,6 +627,53 @@ static void test_turns_bear_a_machine_of_two_speeds(void **state)
 	assert_true(rate(compare(*state, &s))->e.detectable > 0.1);
 }
 
+/*
+ * A control that measures one of two cells has samples at other places of its boots than the arms that measure both: what
+ * tells a turn is the cell's own count.
+ */
+static void test_turns_of_an_arm_that_lacks_cells(void **state)
+{
+	static const char matrix[] = VM ARMS "blocks: 10\nsamples: 15\ntogether: true\naa: [pipe]\n"
+		"workloads: [{name: pipe, mode: process}, {name: fault}]\n";
+	struct synth *s = SYNTH(matrix, {NULL, NULL, "ops_per_s", 1000, QUIET});
+	const struct row *r;
+
+	s->slow_turns = 0.7;
+	r = find_row(compare(*state, s), "pipe", "stock-again", "ops_per_s");
+	assert_int_equal(r->e.turn_blocks, 10);
+	assert_true(r->e.lo > 0.99 && r->e.hi < 1.01);
+}
+
+/* One turn in three the arm is far slower, and the baseline never is. Medians bear it; the kernels are not the same. */
+static void test_turns_now_and_then_far_off(void **state)
+{
+	static const char matrix[] = VM ARMS "blocks: 10\nsamples: 15\ntogether: true\n" PIPE;
+	struct synth *s = SYNTH(matrix, {"stock", NULL, "ops_per_s", 1000, QUIET}, {"patched", NULL, "ops_per_s", 1000, QUIET},
+		{"patched", NULL, "ops_per_s", 600, QUIET, .every = 3});
+	const struct row *r = rate(compare(*state, s));
+
+	assert_true(r->e.lo > 0.98 && r->e.hi < 1.02);
+	assert_int_equal(r->verdict, VERDICT_UNCLEAR);
+	expect_words(r->note, "some samples are far off, all the same way");
+
+	/* The machine, which hits both. */
+	((struct synth_rule *)s->rules)[2].arm = NULL;
+	assert_int_equal(rate(compare(*state, s))->verdict, VERDICT_SAME);
+}
+
+/* Rare, and so 0 in most samples of either arm. */
+static void test_counts_do_not_take_turns(void **state)
+{
+	static const char matrix[] = VM ARMS "blocks: 12\nsamples: 15\ntogether: true\n" PIPE;
+	struct synth *s = SYNTH(matrix, {NULL, NULL, "ops_per_s", 1000, QUIET}, {"stock", NULL, "tlb_shootdowns_per_op", 0, STEADY},
+		{"patched", NULL, "tlb_shootdowns_per_op", 0, STEADY}, {"patched", NULL, "tlb_shootdowns_per_op", 1, STEADY, .every = 2});
+	const struct row *r = find_row(compare(*state, s), "pipe", "patched", "tlb_shootdowns_per_op");
+
+	assert_int_equal(r->e.turn_blocks, 0);
+	assert_true(r->e.lo > 0.2);
+}
+
+/* Now and then the arm is half as fast: ranks bear that, but the kernels are not the same. */
 static void test_now_and_then_far_off(void **state)
 {
 	static const char matrix[] = VM ARMS BLOCKS(20) PIPE;
@@ -1168,6 +1214,9 @@ int main(void)
 		T(test_layout_is_no_effect),
 		T(test_layout_that_is_not_known_well),
 		T(test_turns_bear_a_machine_of_two_speeds),
+		T(test_turns_of_an_arm_that_lacks_cells),
+		T(test_turns_now_and_then_far_off),
+		T(test_counts_do_not_take_turns),
 		T(test_now_and_then_far_off),
 		T(test_other_baseline),
 		T(test_thresholds),

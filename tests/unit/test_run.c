@@ -280,6 +280,25 @@ static void check_complete(const struct run_fixture *f, const char *path, size_t
 	store_close(s);
 }
 
+/* A cell's samples of a boot are counted from 1 where the arms took turns; else they have no number. */
+static void check_turns(const char *path, bool in_turns)
+{
+	struct error err = {};
+	struct store *run = store_open(path, false, NULL, &err);
+	size_t n;
+	const struct sample *s = store_samples(run, &n);
+
+	assert_true(n > 0);
+	for (size_t i = 0; i < n; i++) {
+		unsigned before = 0;
+
+		for (size_t j = 0; j < n; j++)
+			before += s[j].boot == s[i].boot && !strcmp(s[j].cell, s[i].cell) && s[j].seq < s[i].seq;
+		assert_int_equal(s[i].turn, in_turns ? before + 1 : 0);
+	}
+	store_close(run);
+}
+
 static void test_arms_of_a_block_take_turns(void **state)
 {
 	struct run_fixture *f = *state;
@@ -307,6 +326,7 @@ static void test_arms_of_a_block_take_turns(void **state)
 		}
 	}
 	assert_string_equal(script.journal.data, expected.data);
+	check_turns(path, true);
 	buf_free(&expected);
 	assert_int_equal(script.most_up, 2);
 	assert_int_equal(script.up, 0);
@@ -340,6 +360,7 @@ static void test_one_by_one_where_memory_is_short(void **state)
 		(uint64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 4 + (1 << 20);
 	assert_int_equal(session(f, &path, &err), 0);
 	assert_int_equal(script.most_up, 1);
+	check_turns(path, false);
 	check_complete(f, path, 0);
 }
 

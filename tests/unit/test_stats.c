@@ -313,7 +313,7 @@ static void test_what_cannot_be_estimated_is_refused(void **state)
 static void test_turns_in_common_are_compared(void **state)
 {
 	static const double base[] = {10, 10, 5, 5}, arm[] = {4.75, 4.75, 4.75, 4.75};
-	static const unsigned first[] = {1, 2, 3, 4}, later[] = {3, 4, 5, 6}, last[] = {4, 5, 6, 7};
+	static const unsigned first[] = {1, 2, 3, 4}, later[] = {3, 4, 5, 6}, last[] = {4, 5, 6, 7}, alone[] = {3, 0, 0, 0};
 	struct pair p = {{.v = base, .turn = first, .n = 4}, {.v = arm, .turn = later, .n = 4}};
 	struct estimate e;
 	double d[4];
@@ -322,13 +322,16 @@ static void test_turns_in_common_are_compared(void **state)
 	assert_int_equal(stats_compare(&p, 1, &ratio, &e), 0);
 	near(e.effect, 0.95, 1e-12);
 	assert_int_equal(e.samples, 8);
-	assert_int_equal(stats_turn_shifts(&p, false, d), 2);
-	near(d[0], -0.25, 1e-12);
+	assert_int_equal(stats_turn_shifts(&p, d), 2);
+	near(d[0], log(0.95), 1e-12);
+	/* One of these two was taken alone, in a later life of its machine. */
+	p.arm.turn = alone;
+	assert_int_equal(stats_turn_shifts(&p, d), 0);
 	/* Less than half in common, and none known. */
 	p.arm.turn = last;
 	assert_int_equal(stats_compare(&p, 1, &ratio, &e), 0);
 	near(e.effect, 0.95 / sqrt(2), 1e-12);
-	assert_int_equal(stats_turn_shifts(&p, true, d), 0);
+	assert_int_equal(stats_turn_shifts(&p, d), 0);
 	p.arm.turn = NULL;
 	assert_int_equal(stats_compare(&p, 1, &ratio, &e), 0);
 	near(e.effect, 0.95 / sqrt(2), 1e-12);

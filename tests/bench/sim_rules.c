@@ -41,6 +41,7 @@ static const unsigned looks[] = {10, 15, 23, 35, MAX_BLOCKS};
 struct scenario {
 	const char *name;
 	struct sim_model model;
+	bool turns;
 };
 
 #define MODEL(boot, sample, drift, ...)                                                         \
@@ -57,9 +58,11 @@ static const struct scenario scenarios[] = {
 	{"null, disturbed boots", TCG(.shape = SHAPE_DISTURBED)},
 	{"null, boots vary by 6 %", MODEL(0.06, 0.045, 0.03, .effect = 0)},
 	{"null, drift of 10 %", MODEL(0.025, 0.045, 0.10, .effect = 0)},
+	{"null, in turns", TCG(.effect = 0), true},
 	{"1 %", TCG(.effect = 0.01)},
 	{"2 %", TCG(.effect = 0.02)},
 	{"5 %", TCG(.effect = 0.05)},
+	{"5 %, in turns", TCG(.effect = 0.05), true},
 	{"1 %, quiet machine", MODEL(0.005, 0.01, 0.005, .effect = 0.01)},
 	{"2 %, heavy tails", TCG(.effect = 0.02, .shape = SHAPE_HEAVY)},
 	{"5 %, heavy tails", TCG(.effect = 0.05, .shape = SHAPE_HEAVY)},
@@ -82,14 +85,31 @@ struct data {
 	struct pair pairs[MAX_BLOCKS];
 };
 
-static void draw_data(gsl_rng *r, const struct sim_model *m, struct data *d)
+/* A machine of two speeds, one twice the other. Both arms meet the same in a turn, but for one sample in eight. */
+static void take_turns(gsl_rng *r, struct pair *p)
 {
+	static const unsigned turn[] = {1, 2, 3};
+
+	for (unsigned k = 0; k < SAMPLES; k++) {
+		bool slow = gsl_rng_uniform(r) < 0.5;
+
+		((double *)p->base.v)[k] *= slow ^ (gsl_rng_uniform(r) < 0.125) ? 1 : 2;
+		((double *)p->arm.v)[k] *= slow ^ (gsl_rng_uniform(r) < 0.125) ? 1 : 2;
+	}
+	p->base.turn = p->arm.turn = turn;
+}
+
+static void draw_data(gsl_rng *r, const struct scenario *s, struct data *d)
+{
+	const struct sim_model *m = &s->model;
 	double drift = 0, *values = d->values;
 
 	for (unsigned i = 0; i < MAX_BLOCKS; i++, values += 2 * SAMPLES) {
 		drift += gsl_ran_gaussian(r, m->drift_sd);
 		d->pairs[i].base = draw_group(r, m, drift, values);
 		d->pairs[i].arm = draw_group(r, m, drift + log1p(m->effect), values + SAMPLES);
+		if (s->turns)
+			take_turns(r, &d->pairs[i]);
 	}
 }
 
@@ -180,7 +200,7 @@ static bool simulate_scenario(
 	struct data d;
 
 	for (unsigned i = 0; i < COMPARISONS; i++) {
-		draw_data(r, &s->model, &d);
+		draw_data(r, s, &d);
 		stats_compare(d.pairs, FIXED, &options, &e);
 		n.kab += e.p < ALPHA;
 		judge_adaptive(&d, l, &n);

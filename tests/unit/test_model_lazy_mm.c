@@ -19,7 +19,7 @@
 #define MODELS "kernel-patch/series/lazy-mm/model"
 
 struct search {
-	const char *model, *defined[2];
+	const char *model, *defined[3];
 	const char *violated; /* the assertion that must fail; NULL: none may */
 };
 
@@ -103,6 +103,8 @@ static void test_an_mm_is_freed_once_and_in_time(void **state)
 	static const struct search s[] = {
 		{"lazy_mm.pml", {NULL}, NULL},
 		{"lazy_mm.pml", {"-DSHOOTDOWN"}, NULL},
+		{"lazy_mm.pml", {"-DKERNEL_THREAD"}, NULL},
+		{"lazy_mm.pml", {"-DKERNEL_THREAD", "-DSHOOTDOWN"}, NULL},
 	};
 
 	(void)state;
@@ -120,6 +122,9 @@ static void test_nothing_in_it_can_be_left_out(void **state)
 		{"lazy_mm.pml", {"-DSHOT_UNANSWERED", "-DSHOOTDOWN"}, "!(freed)"},
 		{"lazy_mm.pml", {"-DRETURN_PLAIN"}, "assertion violated freed"},
 		{"lazy_mm.pml", {"-DMARK_PLAIN"}, "assertion violated freed"},
+		{"lazy_mm.pml", {"-DLET_GO_PLAIN"}, "assertion violated freed"},
+		{"lazy_mm.pml", {"-DKERNEL_THREAD", "-DTHREAD_UNCOUNTED"}, "!(freed)"},
+		{"lazy_mm.pml", {"-DKERNEL_THREAD", "-DTHREAD_UNCOUNTED", "-DSHOOTDOWN"}, "!(freed)"},
 	};
 
 	(void)state;

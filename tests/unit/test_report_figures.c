@@ -149,9 +149,9 @@ static void test_percentiles_need_operations(void **state)
 /* Three boots whose samples lie so that the median of medians is another than that of all. */
 static void test_median_of_all_samples(void **state)
 {
-	struct reading one[] = {{"a", 1, 0}, {"b", 2, 0}, {"c", 9, 0}},
-		       two[] = {{"d", 3, 0}, {"e", 4, 0}, {"f", 5, 0}},
-		       three[] = {{"g", 6, 0}, {"h", 7, 0}, {"i", 8, 0}};
+	struct reading one[] = {{"a", 1, 0, 0}, {"b", 2, 0, 0}, {"c", 9, 0, 0}},
+		       two[] = {{"d", 3, 0, 0}, {"e", 4, 0, 0}, {"f", 5, 0, 0}},
+		       three[] = {{"g", 6, 0, 0}, {"h", 7, 0, 0}, {"i", 8, 0, 0}};
 	struct block_values v[] = {{.base = {one, 3, 2}, .arm.median = NAN},
 		{.base = {two, 3, 4}, .arm.median = NAN},
 		{.base = {three, 3, 7}, .arm.median = NAN}};

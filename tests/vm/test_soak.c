@@ -100,7 +100,7 @@ static void work(const char *label)
 	soak(label, &eight, &selected);
 }
 
-#define STORMS 12 /* of so many processes, in that program */
+#define STORMS 15 /* of so many processes, in that program */
 
 static void borrowers(const char *label)
 {

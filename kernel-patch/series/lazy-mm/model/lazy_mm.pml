@@ -9,7 +9,11 @@
  * CPU 2	its task ends without the CPU's borrowing anything (it stands for a process that execs); before that it may
  *		have run the task of CPU 1, which ended here
  *
- * The last user releases the mm: marks, or with SHOOTDOWN interrupts, the CPUs that borrow it.
+ * With KERNEL_THREAD, instead of the two on CPUs 1 and 2, a kernel thread that has the mm by kthread_use_mm() and a reference
+ * to the mm_struct alone. It sleeps on CPU 1, wakes up there or on CPU 2, and gives the mm up.
+ *
+ * The last user releases the mm: marks, or with SHOOTDOWN interrupts, the CPUs that borrow it. In the other case, too, a
+ * CPU that borrows it may be interrupted, by a flush, and let it go unless it is marked.
  *
  * An mm is not freed while a CPU has it, nor is it left over. What else can be defined takes something out, and then
  * one or the other must happen:
@@ -21,6 +25,8 @@
  * LOOK_LEFT_OUT	the last user does not look at the words
  * BORROW_LATE		the task is let go before the word is stored
  * SHOT_UNANSWERED	who interrupts does not wait for the answer
+ * LET_GO_PLAIN		a flush does not look whether the word is marked
+ * THREAD_UNCOUNTED	the CPU of a kernel thread that sleeps takes no reference
  */
 #define CPUS 3
 #define WORDS 5
@@ -149,9 +155,29 @@ inline put_users(c)
 	fi
 }
 
-/* To a task of another mm. */
+/* The interrupt of a flush: as much of it as there is to do at once. */
+inline let_go(c)
+{
+#ifdef LET_GO_PLAIN
+	exchange(c, c, NOTHING, mine);
+	has = false
+#else
+	compare_exchange(c, c, MM, NOTHING, mine);
+	if
+	:: mine == MM -> has = false
+	:: else
+	fi
+#endif
+}
+
+/* To a task of another mm. The page table is the last thing that is used of the mm. */
 inline return_mm(c)
 {
+	if
+	:: has -> use(c)
+	:: else
+	fi;
+	has = false;
 #ifdef RETURN_PLAIN
 	load(c, c, got);
 	store(c, c, NOTHING);
@@ -159,7 +185,6 @@ inline return_mm(c)
 #else
 	exchange(c, c, NOTHING, got);
 #endif
-	has = false;
 	if
 	:: got == MARKED -> drop(c)
 	:: else
@@ -172,6 +197,9 @@ inline be_lazy(c)
 	do
 	:: has -> use(c)
 	:: shot[c] -> answer(c)
+#ifndef SHOOTDOWN
+	:: has -> let_go(c)
+#endif
 	:: break
 	od
 }
@@ -259,17 +287,79 @@ proctype cpu2()
 	ended++
 }
 
+/*
+ * Sleeps on CPU 1, wakes up here, and gives the mm up, so that the CPU borrows it with the thread's reference; or wakes up on
+ * CPU 2, which drops that reference, without having borrowed for long.
+ */
+proctype thread1()
+{
+	byte got, mine;
+	bool has;
+
+#ifdef THREAD_UNCOUNTED
+	store(1, WORD(1), MM);
+#else
+	add(1, COUNT, 1, got);
+	store(1, WORD(1), MARKED);
+#endif
+	store(1, ON_CPU, 0);
+	has = true;
+	be_lazy(1);
+	if
+	:: atomic { !taken -> taken = true };
+		return_mm(1);
+		store(1, WORD(1), MARKED);
+		has = true;
+		be_lazy(1);
+		return_mm(1)
+	:: return_mm(1)
+	fi;
+	ended++;
+	stay(1)
+}
+
+proctype thread2()
+{
+	byte got, mine, on;
+	bool has;
+
+	do
+	:: atomic { !taken -> taken = true };
+		do
+		:: load(2, ON_CPU, on);
+			if
+			:: on == 0 -> break
+			:: else
+			fi
+		od;
+		drop(2);
+		break
+	:: taken -> break
+	od;
+	ended++
+}
+
 init {
 	atomic {
+#ifdef KERNEL_THREAD
+		memory[USERS] = 1;
+		memory[COUNT] = 2;
+#else
 		memory[USERS] = 3;
 		memory[COUNT] = 1;
+#endif
 		memory[ON_CPU] = 1;
 		run drain(0);
 		run drain(1);
 		run drain(2);
 		run cpu0();
+#ifdef KERNEL_THREAD
+		run thread1();
+		run thread2()
+#else
 		run cpu1();
 		run cpu2()
+#endif
 	}
 	(ended == 3 && buffer[0].used == 0 && buffer[1].used == 0 && buffer[2].used == 0);
 	assert(freed);

@@ -313,7 +313,7 @@ void html_method(struct buf *b, const struct report *r)
 		"drawn for it; samples "
 		"of one boot make one value, and an arm is compared with the baseline within "
 		"blocks, so that what drifts "
-		"for both cancels. Where the arms of a block were up together and took turns, a block\'s value for a rate or a time is "
+		"for both cancels. Where the arms of a block were up together and took turns, a block\'s value for a rate or a latency is "
 		"the median of what the two arms\' samples of one turn differ by.",
 		"The effect of a rate or a time is arm / baseline, shown as a change in percent; "
 		"that of a count is the "

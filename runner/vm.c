@@ -18,7 +18,22 @@ bool vm_lost_write(const char *text)
 /* The same of a guest that did not come up: it may have been reset without a word, too. */
 static bool spares_boot(const char *text)
 {
-	return vm_lost_write(text) || strstr(text, VM_RESET_SILENTLY);
+	return vm_lost_write(text) || strstr(text, VM_RESET_SILENTLY) || strstr(text, VM_COARSE_TIMER);
+}
+
+/*
+ * A guest that is up, but for its timers: a kernel without an ACPI PM timer (CONFIG_X86_PM_TIMER, which ours have) verifies
+ * the local APIC's by counting ticks, and where the emulator was late with one does without. Its sleeps take 4 ms instead of
+ * 0.1 and its CPUs interrupt each other for each tick: another machine than that of the next boot. Returns NULL and @err then,
+ * with @ex gone; else @ex.
+ */
+static struct executor *with_fine_timer(struct executor *ex, struct error *err)
+{
+	if (!ex || !vm_guest_has_coarse_timer(ex))
+		return ex;
+	vm_guest_shutdown(ex);
+	error_set(err, KAB_ENVIRONMENT, "the guest did not boot as it should: " VM_COARSE_TIMER);
+	return NULL;
 }
 
 static void set_tcg_retries(struct executor *ex, json_int_t retries)
@@ -44,13 +59,13 @@ static void note_no_kvm(struct executor *ex, struct kvm_probe *kvm)
  * Boots under TCG, again where the emulator and not the kernel was at fault: QEMU before 8.1 with a thread for each CPU
  * can miss a write to code that another CPU is translating. A kernel that patches a static key while
  * it boots then dies of an int3 that is long gone; about one boot in fifty does. And now and then a guest with
- * eight CPUs on two nodes is reset while it looks for PCI devices, without a triple fault (-d cpu_reset shows none). How
- * often either happened stands in the environment as tcg_boot_retries.
+ * eight CPUs on two nodes is reset while it looks for PCI devices, without a triple fault (-d cpu_reset shows none). And see
+ * with_fine_timer(). How often any of it happened stands in the environment as tcg_boot_retries.
  */
 static struct executor *boot_tcg(const struct boot_request *req, struct error *err)
 {
 	for (int retries = 0;; retries++) {
-		struct executor *ex = vm_guest_boot(req, &tcg_guest, err);
+		struct executor *ex = with_fine_timer(vm_guest_boot(req, &tcg_guest, err), err);
 
 		if (ex)
 			set_tcg_retries(ex, retries);
@@ -96,8 +111,11 @@ static int await(struct executor **ex, const struct boot_request *req, struct er
 {
 	json_int_t retries = 0;
 
-	if (vm_guest_await(*ex, req, err)) {
+	if (vm_guest_await(*ex, req, err))
 		*ex = NULL;
+	else if (!kvm_of_launch.works)
+		*ex = with_fine_timer(*ex, err);
+	if (!*ex) {
 		if (kvm_of_launch.works || !spares_boot(err->text))
 			return -1;
 		*ex = boot_tcg(req, err);

@@ -416,6 +416,13 @@ int vm_guest_run(
 	return 0;
 }
 
+bool vm_guest_has_coarse_timer(const struct executor *ex)
+{
+	__free_char char *text = file_read(ex->console.path, NULL, NULL);
+
+	return text && strstr(text, VM_COARSE_TIMER);
+}
+
 json_t *vm_guest_env(struct executor *ex)
 {
 	return ex->env;

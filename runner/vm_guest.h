@@ -9,6 +9,9 @@
 /* What is said of a guest that was reset with no complaint on its console. */
 #define VM_RESET_SILENTLY "the guest was reset without a word on its console"
 
+/* What a kernel says whose CPUs have no timer finer than a tick, 4 ms, and that of CPU 0 alone. */
+#define VM_COARSE_TIMER "APIC timer disabled due to verification failure"
+
 struct vm_guest_options {
 	enum qemu_accel accel;
 	unsigned slowdown; /* how many times longer than usual things may take; 0 is 1 */
@@ -31,6 +34,8 @@ int vm_guest_await(struct executor *ex, const struct boot_request *req, struct e
 int vm_guest_run(
 	struct executor *ex, const struct job *job, struct job_result *res, struct error *err);
 json_t *vm_guest_env(struct executor *ex);
+/* Whether its console holds VM_COARSE_TIMER. */
+bool vm_guest_has_coarse_timer(const struct executor *ex);
 void vm_guest_shutdown(struct executor *ex);
 /* The QEMU process, for tests that end it from outside. */
 pid_t vm_guest_pid(const struct executor *ex);

@@ -683,6 +683,29 @@ static void test_a_kernel_that_always_resets(void **state)
 	expect_no_child();
 }
 
+/* The words on the console are enough, here those of the command line, which the kernel repeats when it ignores log levels. */
+static void test_boots_without_fine_timers(void **state)
+{
+	struct machine m = {.cpus = 1, .nodes = 1, .memory = GIB / 4};
+	struct kvm_probe kvm;
+	struct error err = {0};
+	struct executor *ex;
+
+	(void)state;
+	assert_int_equal(kvm_probe(kernel.image, &kvm, &err), 0);
+	ex = try_boot(&m, false, "ignore_loglevel words=\"" VM_COARSE_TIMER "\"", &err);
+	if (kvm.works) {
+		assert_non_null(ex);
+		vm_executor.shutdown(ex);
+		return;
+	}
+	assert_null(ex);
+	assert_int_equal(err.status, KAB_ENVIRONMENT);
+	if (!strstr(err.text, "4 times in a row: ") || !strstr(err.text, VM_COARSE_TIMER))
+		fail_msg("%s", err.text);
+	expect_no_child();
+}
+
 /* ---- KVM, the exact executor ---- */
 
 /* Whatever the answer, it comes within the limit and is the same from the cache. */
@@ -872,6 +895,7 @@ int main(void)
 		cmocka_unit_test(test_boots_that_fail),
 		cmocka_unit_test(test_a_kernel_that_is_none),
 		cmocka_unit_test(test_a_kernel_that_always_resets),
+		cmocka_unit_test(test_boots_without_fine_timers),
 		cmocka_unit_test(test_kvm_probe),
 		cmocka_unit_test(test_exact_repeats),
 		cmocka_unit_test(test_exact_with_two_cpus),

@@ -10,7 +10,8 @@
  *		have run the task of CPU 1, which ended here
  *
  * With KERNEL_THREAD, instead of the two on CPUs 1 and 2, a kernel thread that has the mm by kthread_use_mm() and a reference
- * to the mm_struct alone. It sleeps on CPU 1, wakes up there or on CPU 2, and gives the mm up.
+ * to the mm_struct alone. It sleeps on CPU 1, wakes up there or on CPU 2, and gives the mm up. With BORROWED_BEFORE, CPU 1
+ * borrows from a user task that slept there and has been elsewhere since, when the thread comes to run there.
  *
  * The last user releases the mm: marks, or with SHOOTDOWN interrupts, the CPUs that borrow it. In the other case, too, a
  * CPU that borrows it may be interrupted, by a flush, and let it go unless it is marked.
@@ -27,6 +28,7 @@
  * SHOT_UNANSWERED	who interrupts does not wait for the answer
  * LET_GO_PLAIN		a flush does not look whether the word is marked
  * THREAD_UNCOUNTED	the CPU of a kernel thread that sleeps takes no reference
+ * THREAD_AS_USER	a CPU that comes to such a thread returns the mm as to a user task, by a plain store
  */
 #define CPUS 3
 #define WORDS 5
@@ -296,6 +298,19 @@ proctype thread1()
 	byte got, mine;
 	bool has;
 
+#ifdef BORROWED_BEFORE
+	has = true;
+	be_lazy(1);
+# ifdef THREAD_AS_USER
+	load(1, WORD(1), got);
+	if
+	:: got == MM -> store(1, WORD(1), NOTHING); fence(1); has = false
+	:: else -> return_mm(1)
+	fi;
+# else
+	return_mm(1);
+# endif
+#endif
 #ifdef THREAD_UNCOUNTED
 	store(1, WORD(1), MM);
 #else
@@ -344,6 +359,9 @@ init {
 #ifdef KERNEL_THREAD
 		memory[USERS] = 1;
 		memory[COUNT] = 2;
+# ifdef BORROWED_BEFORE
+		memory[WORD(1)] = MM;
+# endif
 #else
 		memory[USERS] = 3;
 		memory[COUNT] = 1;

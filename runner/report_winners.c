@@ -124,6 +124,31 @@ static int best_of(const struct standing *s, size_t n)
 	return -1;
 }
 
+/* Where there is no best: the arm whose interval lies behind all others, with a verdict that says as much; or -1. */
+static int last_of(const struct standing *s, size_t n)
+{
+	for (size_t a = 0; a < n; a++) {
+		bool is_base = s[a].lo >= 1 && s[a].hi <= 1, behind = isfinite(s[a].lo) && s[a].changed && !is_base;
+
+		for (size_t i = 0; i < n && behind; i++)
+			behind = i == a || isnan(s[i].ratio) || s[a].hi < s[i].lo;
+		if (behind)
+			return (int)a;
+	}
+	return -1;
+}
+
+/* What @last is as a multiple of the one before it. */
+static double lag_of(const struct standing *s, size_t n, int last)
+{
+	double before = INFINITY;
+
+	for (size_t a = 0; a < n; a++)
+		if ((int)a != last && s[a].ratio < before)
+			before = s[a].ratio;
+	return s[last].ratio / before;
+}
+
 /* What @best is as a multiple of the next one, by the estimates. */
 static double lead_of(const struct standing *s, size_t n, int best)
 {
@@ -135,11 +160,14 @@ static double lead_of(const struct standing *s, size_t n, int best)
 	return s[best].ratio / next;
 }
 
-/* "patched +3.1 %", "patched 12 x": the arm, and how far it is ahead. */
+/* "patched +3.1 %", "patched 12 x": the arm, and how far it is ahead; or "patched last -40.2 %", and how far behind. */
 static char *words_of(const struct report *r, const struct standing *s, int best)
 {
 	double lead = best < 0 ? 1 : lead_of(s, r->m->narms, best);
+	int last = best < 0 ? last_of(s, r->m->narms) : -1;
 
+	if (last >= 0)
+		return xasprintf("%s last %.1f %%", r->m->arms[last].label, 100 * (lag_of(s, r->m->narms, last) - 1));
 	if (best < 0)
 		return xstrdup("-");
 	if (lead >= FAR_AHEAD)
@@ -216,7 +244,7 @@ void report_plot_winners(struct report *r)
 	list = find_lines(r);
 	if (list.n) {
 		subtitle = xasprintf("The arm whose %g %% interval lies beyond all others', and its lead over "
-				     "the next; -: there is none",
+				     "the next; last: behind all others'; -: there is neither",
 			100 * (1 - r->c->alpha));
 		p = plots_add(&r->plots, "winners", "winners", "Which arm is best where", subtitle);
 		for (size_t i = 0; i < list.n; i++)

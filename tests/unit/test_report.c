@@ -382,6 +382,20 @@ static void test_no_best_without_a_verdict(void **state)
 	drop_report(&m);
 }
 
+/* Two that are alike, and one that is worse than either: who should not be taken is an answer, too. */
+static void test_the_last_is_told(void **state)
+{
+	static const struct report_effects far = {.factor = 0.6, .shootdowns = 1};
+	struct made m = {};
+	__free_char char *winners = NULL;
+
+	(void)state;
+	make_report(&m, report_matrix, &far);
+	winners = fixture_read(m.out, "winners.dat");
+	assert_has(winners, "\t-1\tpatched last -4");
+	drop_report(&m);
+}
+
 static void test_html(void **state)
 {
 	const struct made *m = *state;
@@ -820,6 +834,7 @@ int main(void)
 		cmocka_unit_test(test_every_figure_is_drawn),
 		cmocka_unit_test(test_far_leads_are_multiples),
 		cmocka_unit_test(test_no_best_without_a_verdict),
+		cmocka_unit_test(test_the_last_is_told),
 		cmocka_unit_test(test_html),
 		cmocka_unit_test(test_numbers_lead_to_captures),
 		cmocka_unit_test(test_each_series_has_its_section),

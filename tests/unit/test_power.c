@@ -170,8 +170,8 @@ static double told_by(unsigned samples, bool together)
 		assert_non_null(strstr(err.text, "together: true"));
 	} else {
 		sd = p.v[0].block_sd;
-		power_clear(&p);
 	}
+	power_clear(&p);
 	plan_free(plan);
 	matrix_free(m);
 	store_close(run);

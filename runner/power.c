@@ -7,7 +7,6 @@
 
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_rng.h>
-#include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics.h>
 
 #include "compare_rows.h"
@@ -50,12 +49,6 @@ static double add_boot(const struct group *g, bool ratio, struct variances *s)
 	}
 	free(v);
 	return mean;
-}
-
-static double median_of(double *v, size_t n)
-{
-	gsl_sort(v, 1, n);
-	return gsl_stats_median_from_sorted_data(v, 1, n);
 }
 
 /* The square of struct estimate.boot_sd, of blocks with these effects. */
@@ -117,7 +110,7 @@ static double resampled(const struct turns *t, size_t n, gsl_rng *r)
 
 			for (size_t j = 0; j < draw; j++)
 				d[j] = t->v[i].d[gsl_rng_uniform_int(r, t->v[i].n)];
-			effect[i] = median_of(d, draw);
+			effect[i] = gsl_stats_median(d, 1, draw);
 			free(d);
 		}
 		sum += squared_spread(effect, t->n);
@@ -140,7 +133,7 @@ static double turns_variance(const struct turns *t, double spread, unsigned samp
 	return fmax(wanted - fmax(as_it_is - spread, 0), 0);
 }
 
-/* Of an arm whose blocks take turns, or whose boots are compared. */
+/* Of an arm whose blocks take turns. */
 static void add_turns(const struct pairs *pairs, double spread, unsigned samples, struct variances *s)
 {
 	struct turns t;

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define TCG_BOOTS 4
+/* Whole, since what a guest that dies of something else leaves on its console may hold those words, too. */
+#define COARSE "the guest did not boot as it should: " VM_COARSE_TIMER
 
 static const struct vm_guest_options kvm_guest = {.accel = QEMU_KVM},
 				     tcg_guest = {.accel = QEMU_TCG};
@@ -18,7 +20,7 @@ bool vm_lost_write(const char *text)
 /* The same of a guest that did not come up: it may have been reset without a word, too. */
 static bool spares_boot(const char *text)
 {
-	return vm_lost_write(text) || strstr(text, VM_RESET_SILENTLY) || strstr(text, VM_COARSE_TIMER);
+	return vm_lost_write(text) || strstr(text, VM_RESET_SILENTLY) || strstr(text, COARSE);
 }
 
 /*
@@ -32,7 +34,7 @@ static struct executor *with_fine_timer(struct executor *ex, struct error *err)
 	if (!ex || !vm_guest_has_coarse_timer(ex))
 		return ex;
 	vm_guest_shutdown(ex);
-	error_set(err, KAB_ENVIRONMENT, "the guest did not boot as it should: " VM_COARSE_TIMER);
+	error_set(err, KAB_ENVIRONMENT, COARSE);
 	return NULL;
 }
 

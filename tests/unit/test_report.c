@@ -368,32 +368,35 @@ static void test_far_leads_are_multiples(void **state)
 	drop_report(&other);
 }
 
+/* What the figure is drawn from where patched does @factor times the work of stock. Caller frees. */
+static char *winners_of(double factor)
+{
+	const struct report_effects effects = {.factor = factor, .shootdowns = 1};
+	struct made m = {};
+	char *text;
+
+	make_report(&m, report_matrix, &effects);
+	text = fixture_read(m.out, "winners.dat");
+	drop_report(&m);
+	return text;
+}
+
 /* An arm that is called the same is the best nowhere, however sure its lead is. */
 static void test_no_best_without_a_verdict(void **state)
 {
-	static const struct report_effects little = {.factor = 1.007, .shootdowns = 1};
-	struct made m = {};
-	__free_char char *winners = NULL;
+	__free_char char *winners = winners_of(1.007);
 
 	(void)state;
-	make_report(&m, report_matrix, &little);
-	winners = fixture_read(m.out, "winners.dat");
 	assert_lacks(winners, "\tpatched +");
-	drop_report(&m);
 }
 
 /* Two that are alike, and one that is worse than either: who should not be taken is an answer, too. */
 static void test_the_last_is_told(void **state)
 {
-	static const struct report_effects far = {.factor = 0.6, .shootdowns = 1};
-	struct made m = {};
-	__free_char char *winners = NULL;
+	__free_char char *winners = winners_of(0.6);
 
 	(void)state;
-	make_report(&m, report_matrix, &far);
-	winners = fixture_read(m.out, "winners.dat");
 	assert_has(winners, "\t-1\tpatched last -4");
-	drop_report(&m);
 }
 
 static void test_html(void **state)

@@ -43,13 +43,13 @@ static json_t *metric_json(const struct metric *m)
 
 static json_t *estimate_json(const struct estimate *e)
 {
-	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:b}", "effect",
+	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:b}", "effect",
 		number(e->effect), "lo", number(e->lo), "hi", number(e->hi), "p", number(e->p),
 		"p_floor", number(e->p_floor), "detectable", number(e->detectable), "boot_sd",
 		number(e->boot_sd), "base_median", number(e->base_median), "arm_median",
 		number(e->arm_median), "blocks", count(e->blocks), "samples", count(e->samples),
 		"outliers", count(e->outliers), "base_outliers", count(e->base_outliers),
-		"turn_blocks", count(e->turn_blocks), "apart", number(e->apart), "apart_lo", number(e->apart_lo),
+		"far", count(e->far), "far_least", number(e->far_least), "turn_blocks", count(e->turn_blocks), "apart", number(e->apart), "apart_lo", number(e->apart_lo),
 		"apart_hi", number(e->apart_hi), "constant", e->constant, "paired", e->paired);
 }
 

@@ -123,8 +123,10 @@ static void say_plan(const struct run_order *o)
 		store_samples(o->store, &n);
 		buf_addf(&b, "  continuing %s, which has %zu samples\n", store_path(o->store), n);
 	}
-	if (o->opt.dry_run)
+	if (o->opt.dry_run && o->opt.common.verbose)
 		run_text_order(&b, o->plan);
+	else if (o->opt.dry_run)
+		run_text_cells(&b, o->plan);
 	fputs(b.data, o->opt.dry_run ? stdout : stderr);
 	buf_free(&b);
 }

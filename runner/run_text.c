@@ -141,6 +141,33 @@ void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm 
 	text_floor(b, plan);
 }
 
+/* The first boot on the machine of @c; all have as many samples of it, but for passes and what is decided early. */
+static const struct plan_boot *first_boot_of(const struct plan *plan, const struct cell *c)
+{
+	for (size_t i = 0; i < plan->nboots; i++)
+		if (plan->boots[i].machine == c->machine)
+			return &plan->boots[i];
+	return NULL;
+}
+
+void run_text_cells(struct buf *b, const struct plan *plan)
+{
+	for (size_t c = 0; c < plan->ncells; c++) {
+		const struct plan_boot *boot = first_boot_of(plan, &plan->cells[c]);
+		unsigned timed = 0, warmups = 0;
+
+		for (size_t i = 0; boot && i < boot->nsamples; i++) {
+			const struct plan_sample *s = &boot->samples[i];
+
+			timed += s->cell == c && !s->warmup;
+			warmups += s->cell == c && s->warmup && !s->pass;
+		}
+		buf_addf(b, "  %s: %u sample%s in each boot, after %u warm-up%s\n", plan->cells[c].id, timed, plural(timed),
+			warmups, plural(warmups));
+	}
+	buf_addstr(b, "  each block has an order of its own: -v tells it, boot by boot\n");
+}
+
 void run_text_order(struct buf *b, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->nboots; i++) {

@@ -13,6 +13,8 @@ void run_text_duration(double seconds, char *out, size_t size);
  * at least. Caller frees with buf_free().
  */
 void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm *arms);
+/* Every cell, and how often it is sampled in a boot. */
+void run_text_cells(struct buf *b, const struct plan *plan);
 /* Every boot and the cells in it, in order. */
 void run_text_order(struct buf *b, const struct plan *plan);
 /* Both as one object. New reference. */

@@ -108,6 +108,21 @@ static void test_the_newest_run_is_meant(void **state)
 	dir_remove(results, NULL);
 }
 
+/* What is asked for is whether the matrix is the right one; each of its boots only if that is asked, too. */
+static void test_a_plan_is_short(void **state)
+{
+	struct buf out = {};
+
+	(void)state;
+	assert_int_equal(call(&out, "run --dry-run matrix/quick.yaml --blocks 50"), KAB_OK);
+	assert_non_null(strstr(out.data, "pipe/mode=process: "));
+	assert_non_null(strstr(out.data, " samples in each boot, after 1 warm-up\n"));
+	assert_null(strstr(out.data, "b049."));
+	assert_int_equal(call(&out, "run --dry-run matrix/quick.yaml --blocks 50 -v"), KAB_OK);
+	assert_non_null(strstr(out.data, "b049.stock.m0\n"));
+	buf_free(&out);
+}
+
 static void test_counts_start_at_one(void **state)
 {
 	static const char *const args[] = {"--blocks 0", "--more-boots 0", "--blocks -1",
@@ -388,6 +403,7 @@ int main(void)
 		cmocka_unit_test(test_a_reader_may_leave),
 		cmocka_unit_test(test_the_newest_run_is_meant),
 		cmocka_unit_test(test_counts_start_at_one),
+		cmocka_unit_test(test_a_plan_is_short),
 		cmocka_unit_test(test_options_of_other_verbs),
 		cmocka_unit_test(test_other_baselines),
 		cmocka_unit_test(test_signals_that_were_ignored_stay_so),

@@ -20,11 +20,13 @@
 
 /* Variances of one cell, over the arms of the earlier run. */
 struct variances {
+	/* Of arms whose boots have their samples to themselves. */
 	double spread;	/* sum of squares of struct estimate.boot_sd */
 	double blocks;	/* sum of variances of a block's effect, outliers and all */
 	double within;	/* sum of variances of one sample in its boot */
 	double samples; /* sum of samples a boot */
 	size_t narms, nboots;
+	/* Of arms whose blocks take turns. */
 	double in_turns; /* sum of variances of a block's effect that is the median of the plan's number of turns */
 	size_t nturns;	 /* arms of which that is known */
 };
@@ -145,32 +147,33 @@ static void add_turns(const struct pairs *pairs, double spread, unsigned samples
 	turns_clear(&t);
 }
 
-/* The block's effect, of means. */
-static double add_block(const struct pair *p, bool ratio, struct variances *s)
+/* Of an arm whose boots have their samples to themselves: effects of blocks are of means. */
+static void add_boots(const struct pairs *pairs, double spread, bool ratio, struct variances *s)
 {
-	return add_boot(&p->arm, ratio, s) - add_boot(&p->base, ratio, s);
+	double *effect = xcalloc(pairs->n, sizeof(*effect));
+
+	for (size_t i = 0; i < pairs->n; i++)
+		effect[i] = add_boot(&pairs->v[i].arm, ratio, s) - add_boot(&pairs->v[i].base, ratio, s);
+	s->blocks += gsl_stats_variance(effect, 1, pairs->n);
+	s->spread += spread;
+	s->narms++;
+	free(effect);
 }
 
 static void add_arm(const struct tallies *t, const struct comparison *c, const struct row *row, unsigned samples,
 	struct variances *s)
 {
-	bool ratio = row->metric.scale == SCALE_RATIO;
+	double spread = row->e.boot_sd * row->e.boot_sd;
 	struct groups base, arm;
 	struct pairs pairs;
-	double *effect;
 
 	groups_make(tallies_find(t, row->cell, c->baseline), row->metric.name, UNIT_BLOCK, &base);
 	groups_make(tallies_find(t, row->cell, row->arm), row->metric.name, UNIT_BLOCK, &arm);
 	pairs_make(&base, &arm, &pairs);
-	effect = xcalloc(pairs.n, sizeof(*effect));
-	for (size_t i = 0; i < pairs.n; i++)
-		effect[i] = add_block(&pairs.v[i], ratio, s);
-	s->blocks += gsl_stats_variance(effect, 1, pairs.n);
-	s->spread += row->e.boot_sd * row->e.boot_sd;
-	s->narms++;
 	if (row->e.turn_blocks)
-		add_turns(&pairs, row->e.boot_sd * row->e.boot_sd, samples, s);
-	free(effect);
+		add_turns(&pairs, spread, samples, s);
+	else
+		add_boots(&pairs, spread, row->metric.scale == SCALE_RATIO, s);
 	pairs_clear(&pairs);
 	groups_clear(&base);
 	groups_clear(&arm);
@@ -183,10 +186,10 @@ static void add_arm(const struct tallies *t, const struct comparison *c, const s
  */
 static double block_sd(const struct variances *s, unsigned samples)
 {
-	if (s->nturns)
-		return sqrt(s->in_turns / s->nturns);
 	double all = s->blocks / s->narms, spread = sqrt(s->spread / s->narms), within, before;
 
+	if (s->nturns)
+		return sqrt(s->in_turns / s->nturns);
 	if (!s->nboots || !(all > 0))
 		return spread;
 	within = 2 * s->within / s->nboots;

@@ -138,36 +138,26 @@ static int last_of(const struct standing *s, size_t n)
 	return -1;
 }
 
-/* What @last is as a multiple of the one before it. */
-static double lag_of(const struct standing *s, size_t n, int last)
+/* What arm @a is as a multiple of the one next to it: it is the best of them, or the last. */
+static double beside_next(const struct standing *s, size_t n, int a, bool best)
 {
-	double before = INFINITY;
+	double next = best ? 0 : INFINITY;
 
-	for (size_t a = 0; a < n; a++)
-		if ((int)a != last && s[a].ratio < before)
-			before = s[a].ratio;
-	return s[last].ratio / before;
-}
-
-/* What @best is as a multiple of the next one, by the estimates. */
-static double lead_of(const struct standing *s, size_t n, int best)
-{
-	double next = 0;
-
-	for (size_t a = 0; a < n; a++)
-		if ((int)a != best && s[a].ratio > next)
-			next = s[a].ratio;
-	return s[best].ratio / next;
+	for (size_t i = 0; i < n; i++)
+		if ((int)i != a)
+			next = best ? fmax(next, s[i].ratio) : fmin(next, s[i].ratio);
+	return s[a].ratio / next;
 }
 
 /* "patched +3.1 %", "patched 12 x": the arm, and how far it is ahead; or "patched last -40.2 %", and how far behind. */
 static char *words_of(const struct report *r, const struct standing *s, int best)
 {
-	double lead = best < 0 ? 1 : lead_of(s, r->m->narms, best);
+	double lead = best < 0 ? 1 : beside_next(s, r->m->narms, best, true);
 	int last = best < 0 ? last_of(s, r->m->narms) : -1;
 
 	if (last >= 0)
-		return xasprintf("%s last %.1f %%", r->m->arms[last].label, 100 * (lag_of(s, r->m->narms, last) - 1));
+		return xasprintf("%s last %.1f %%", r->m->arms[last].label,
+			100 * (beside_next(s, r->m->narms, last, false) - 1));
 	if (best < 0)
 		return xstrdup("-");
 	if (lead >= FAR_AHEAD)

@@ -37,6 +37,8 @@ struct row {
 	bool no_ratio;	   /* nothing was estimated, and never will be: a value is not above 0 */
 	double limit;	   /* "same" is within this, as |ratio - 1| or |difference| */
 	double layout_effect; /* what layout alone does here, as |ratio - 1| or |difference|; NAN: not measured */
+	/* A count an operation that differs may be what each sample has whatever it does, among more or fewer operations. */
+	bool each_sample_s;
 	unsigned more_blocks; /* unclear: how many more would settle it; 0: cannot be told */
 	size_t base_failed, arm_failed; /* samples with a status other than ok and skipped */
 	char *note; /* owned: reason of skipped/failed/unclear in words; NULL */

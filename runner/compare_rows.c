@@ -189,9 +189,12 @@ static void add_metric(
 	if (d->row.metric.scale == SCALE_PATCHED_ONLY)
 		return;
 	d->testable = isfinite(e->base_median) && isfinite(e->arm_median);
-	if (!d->testable)
-		d->row.note = xasprintf(
-			"only %s has it", isfinite(e->arm_median) ? d->row.arm : c->baseline);
+	if (d->testable)
+		return;
+	d->row.note = xasprintf("only %s has it", isfinite(e->arm_median) ? d->row.arm : c->baseline);
+	/* What was to be decided and cannot be. */
+	if (d->row.primary)
+		d->row.verdict = VERDICT_UNCLEAR;
 }
 
 /* A percentile of fewer operations than it is a share of is their worst one under another name. */
@@ -395,15 +398,15 @@ void pairs_clear(struct pairs *p)
 
 #define NO_PAIRS 1
 
-static int estimate_paired(struct looks *looks, const struct draft *d,
+static int estimate_paired(struct looks *looks, const struct draft *d, enum quantity quantity,
 	const struct stats_options *opt, struct estimate *e, unsigned *left_out)
 {
 	struct groups base, arm;
 	struct pairs pairs;
 	int ret;
 
-	groups_make(d->base, d->row.metric.name, UNIT_BLOCK, &base);
-	groups_make(d->arm, d->row.metric.name, UNIT_BLOCK, &arm);
+	groups_make_of(d->base, d->row.metric.name, quantity, UNIT_BLOCK, &base);
+	groups_make_of(d->arm, d->row.metric.name, quantity, UNIT_BLOCK, &arm);
 	pairs_make(&base, &arm, &pairs);
 	*left_out = base.n + arm.n - 2 * pairs.n;
 	if (!pairs.n)
@@ -418,18 +421,54 @@ static int estimate_paired(struct looks *looks, const struct draft *d,
 	return ret;
 }
 
-static int estimate_unpaired(
-	const struct draft *d, enum unit unit, const struct stats_options *opt, struct estimate *e)
+static int estimate_unpaired(const struct draft *d, enum quantity quantity, enum unit unit, const struct stats_options *opt,
+	struct estimate *e)
 {
 	struct groups base, arm;
 	int ret;
 
-	groups_make(d->base, d->row.metric.name, unit, &base);
-	groups_make(d->arm, d->row.metric.name, unit, &arm);
+	groups_make_of(d->base, d->row.metric.name, quantity, unit, &base);
+	groups_make_of(d->arm, d->row.metric.name, quantity, unit, &arm);
 	ret = stats_compare_unpaired(base.v, base.n, arm.v, arm.n, opt, e);
 	groups_clear(&base);
 	groups_clear(&arm);
 	return ret;
+}
+
+static int estimate(const struct comparison *c, struct looks *looks, const struct draft *d, enum quantity quantity,
+	const struct stats_options *opt, struct estimate *e, unsigned *left_out)
+{
+	int ret;
+
+	if (c->paired)
+		ret = estimate_paired(looks, d, quantity, opt, e, left_out);
+	else
+		ret = estimate_unpaired(d, quantity, UNIT_BOOT, opt, e);
+	/* On one machine that never reboots, visits do for boots, and where there is one, samples
+	 * for visits. */
+	if (!ret && !strcmp(c->executor, "local") && e->blocks < 2)
+		ret = estimate_unpaired(d, quantity, UNIT_SAMPLE, opt, e);
+	return ret;
+}
+
+/*
+ * Where arms are not equally fast, what each sample has whatever it does is shared by more operations in one than in the other,
+ * and an operation seems to have fewer of it. That can be all there is unless a sample as a whole has fewer, too: with n
+ * operations, a + b n of the first and a + b n' > a + b n of the second are less an operation with the same a and b.
+ */
+static bool may_be_each_sample_s(const struct comparison *c, const struct draft *d)
+{
+	struct stats_options opt = {.ratio = true, .alpha = c->alpha, .comparisons = 1};
+	struct estimate ops, total;
+	unsigned left_out;
+
+	if (!metric_counts_events(&d->row.metric) || estimate(c, NULL, d, QUANTITY_OPS, &opt, &ops, &left_out) ||
+		!(ops.lo > 1 || ops.hi < 1))
+		return false;
+	opt.ratio = false;
+	if (estimate(c, NULL, d, QUANTITY_TOTAL, &opt, &total, &left_out))
+		return false;
+	return d->row.e.effect < 0 ? !(total.hi < 0) : !(total.lo > 0);
 }
 
 bool draft_estimate(const struct comparison *c, struct draft *d)
@@ -439,20 +478,12 @@ bool draft_estimate(const struct comparison *c, struct draft *d)
 		.alpha = c->alpha,
 		.comparisons = d->comparisons,
 	};
-	bool local = !strcmp(c->executor, "local");
 	struct estimate e;
-	int ret;
+	int ret = estimate(c, c->looks, d, QUANTITY_METRIC, &opt, &e, &d->left_out);
 
-	if (c->paired)
-		ret = estimate_paired(c->looks, d, &opt, &e, &d->left_out);
-	else
-		ret = estimate_unpaired(d, UNIT_BOOT, &opt, &e);
-	/* On one machine that never reboots, visits do for boots, and where there is one, samples
-	 * for visits. */
-	if (!ret && local && e.blocks < 2)
-		ret = estimate_unpaired(d, UNIT_SAMPLE, &opt, &e);
 	if (!ret) {
 		d->row.e = e;
+		d->row.each_sample_s = may_be_each_sample_s(c, d);
 		return true;
 	}
 	d->row.verdict = VERDICT_UNCLEAR;

@@ -167,6 +167,12 @@ double metric_floor(const struct metric *m)
 	return 0;
 }
 
+bool metric_counts_events(const struct metric *m)
+{
+	return !strcmp(m->unit, "1/op") && m->scale == SCALE_DIFFERENCE && !strstr(m->name, "instructions") &&
+	       !strstr(m->name, "cycles");
+}
+
 uint64_t metric_least_ops(const char *name)
 {
 	static const struct {

@@ -45,6 +45,12 @@ void metric_define(const struct metric *m);
 double metric_floor(const struct metric *m);
 
 /*
+ * Counts events an operation, some of which may come with each sample whatever it does: with its start and end, with
+ * time. Instructions and cycles are no events: they are what time is made of.
+ */
+bool metric_counts_events(const struct metric *m);
+
+/*
  * Operations that a sample needs for its latency percentile @name to be more than its worst ones: 100 for
  * the 99th, 1000 for the 99.9th, so that one operation or more lies beyond. 0: @name is no percentile.
  */

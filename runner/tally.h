@@ -45,8 +45,12 @@ struct groups {
 	unsigned *turns; /* of the values, 0: none; groups of blocks point into them */
 };
 
-/* @t may be NULL: no groups. */
+/* What is taken of a sample: a metric, the metric for all of its operations, or the number of these. */
+enum quantity { QUANTITY_METRIC, QUANTITY_TOTAL, QUANTITY_OPS };
+
+/* @t may be NULL: no groups. groups_make() is of QUANTITY_METRIC. */
 void groups_make(const struct tally *t, const char *metric, enum unit unit, struct groups *g);
+void groups_make_of(const struct tally *t, const char *metric, enum quantity quantity, enum unit unit, struct groups *g);
 void groups_clear(struct groups *g);
 
 #endif

@@ -215,6 +215,10 @@ void verdict_judge(struct row *r, const struct verdict_rule *rule)
 		explain_boots(r);
 	} else if (within_limit(r)) {
 		r->verdict = VERDICT_SAME;
+	} else if (r->p_adj < rule->alpha && interval_excludes_none(r) && r->each_sample_s) {
+		r->verdict = VERDICT_UNCLEAR;
+		r->note = xasprintf("a sample has no %s of it: may be what comes with each, among %s operations",
+			r->e.effect < 0 ? "less" : "more", r->e.effect < 0 ? "more" : "fewer");
 	} else if (r->p_adj < rule->alpha && interval_excludes_none(r)) {
 		r->verdict = direction(r);
 	} else {

@@ -71,8 +71,10 @@ static void follow(const struct maker *m, size_t rule, size_t cell, struct sampl
 		free(smp->reason);
 		smp->reason = r->reason ? xstrdup(r->reason) : NULL;
 	}
+	if (r->metric && !strcmp(r->metric, "ops"))
+		smp->ops = (uint64_t)r->mean;
 	/* A count that never varies stays what it is. */
-	if (r->metric && r->boot_sd == 0 && r->sample_sd == 0 && r->slope == 0)
+	else if (r->metric && r->boot_sd == 0 && r->sample_sd == 0 && r->slope == 0)
 		sample_set_metric(smp, r->metric, r->mean * warmup_factor(m, smp));
 	else if (r->metric)
 		sample_set_metric(smp, r->metric,

@@ -8,7 +8,7 @@
 /* What samples of @arm in @cell are like. Every rule that matches adds to a sample. */
 struct synth_rule {
 	const char *arm, *cell; /* NULL: any; @cell is a glob */
-	const char *metric;	/* NULL: none */
+	const char *metric;	/* "ops": the sample's operations, 1000 otherwise; NULL: none */
 	double mean;
 	double boot_sd, sample_sd; /* of logs */
 	double slope; /* added to the log from one sample of a boot to the next of the cell */

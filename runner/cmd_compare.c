@@ -14,6 +14,7 @@
 /* What git bisect run takes as "cannot be tested". */
 #define BISECT_SKIP 125
 #define DEFAULT_DRAW_BLOCKS 10
+#define MAX_DRAWS 1000000u
 
 struct arguments {
 	struct cli_common common;
@@ -30,6 +31,10 @@ static int check_options(struct arguments *a, struct error *err)
 	a->fail_bits = FAIL_ON_ALL;
 	if ((a->draw_blocks || a->inject > 0) && !a->draws)
 		return error_set(err, KAB_USAGE, "--draw-blocks and --inject go with --draws");
+	if (a->draws > MAX_DRAWS)
+		return error_set(err, KAB_USAGE, "--draws: %u: expected %u or fewer", a->draws, MAX_DRAWS);
+	if (a->draws && (a->fail_on || a->correction || a->bisect))
+		return error_set(err, KAB_USAGE, "--fail-on, --correction and --bisect do not go with --draws, which judges no arm");
 	a->draw_blocks = a->draw_blocks ? a->draw_blocks : DEFAULT_DRAW_BLOCKS;
 	if (a->fail_on && fail_on_parse(a->fail_on, &a->fail_bits, err))
 		return -1;
@@ -97,13 +102,28 @@ static int parse(struct arguments *a, int argc, char **argv, int *nargs, struct 
 	return check_options(a, err);
 }
 
-static void print(const struct arguments *a, const struct comparison *c)
+/*
+ * git takes all but 0, 125 and those above 127 for a bad revision, a run that cannot be read, too. A mistake in the command is
+ * the same at each revision: git is to stop, and not to skip them all.
+ */
+static int for_bisect(bool mistake, int status)
+{
+	if (mistake)
+		return KAB_INTERRUPTED;
+	return status == KAB_OK || status == KAB_REGRESSION || status == KAB_INTERRUPTED ? status : BISECT_SKIP;
+}
+
+static void print(const struct arguments *a, char **paths, int npaths, const struct comparison *c, int status)
 {
 	char *text;
 
 	if (a->common.json) {
 		json_t *o = comparison_to_json(c);
 
+		json_object_set_new(o, "run", json_string(paths[0]));
+		if (npaths > 1)
+			json_object_set_new(o, "other", json_string(paths[1]));
+		json_object_set_new(o, "exit", json_integer(a->bisect ? for_bisect(false, status) : status));
 		text = json_dumps(o, JSON_INDENT(1) | JSON_SORT_KEYS);
 		json_decref(o);
 		puts(text);
@@ -163,8 +183,8 @@ static int compare_and_print(const struct arguments *a, char **paths, int npaths
 	if (run && (npaths == 1 || other))
 		c = compare_runs(run, other, &a->compare, err);
 	if (c) {
-		print(a, c);
 		status = comparison_status_for(c, a->fail_bits);
+		print(a, paths, npaths, c, status);
 	}
 	comparison_free(c);
 	store_close(other);
@@ -181,22 +201,17 @@ static bool asks_for_bisect(int argc, char **argv)
 	return false;
 }
 
-static int for_bisect(bool bisect, int status)
-{
-	/* git takes all but 0 and those above 127 for a verdict, a run that cannot be read, too. */
-	return bisect && status != KAB_OK && status != KAB_REGRESSION && status != KAB_INTERRUPTED ? BISECT_SKIP : status;
-}
-
 int cmd_compare(int argc, char **argv)
 {
 	struct arguments a = {};
 	struct error err = {};
-	bool bisect = asks_for_bisect(argc, argv);
+	bool bisect = asks_for_bisect(argc, argv), mistake;
 	int nargs, ret = parse(&a, argc, argv, &nargs, &err);
 	char *newest = NULL, *only[1];
 
 	if (ret > 0)
 		return KAB_OK;
+	mistake = ret < 0;
 	if (!ret && !nargs) {
 		newest = cli_newest_run("compare", &a.common, &err);
 		only[0] = newest;
@@ -211,5 +226,5 @@ int cmd_compare(int argc, char **argv)
 	if (ret < 0)
 		ret = cli_fail("compare", &err);
 	free(newest);
-	return for_bisect(bisect || a.bisect, ret);
+	return bisect || a.bisect ? for_bisect(mistake, ret) : ret;
 }

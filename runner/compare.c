@@ -217,9 +217,29 @@ static void take_rows(struct comparison *c, const struct drafts *d)
 				c->rows[c->nrows++] = d->v[i].row;
 }
 
-static void count_samples(struct comparison *c, const struct tallies *t)
+static bool is_known(const struct matrix *m, const char *arm)
+{
+	return matrix_arm(m, arm) != NULL;
+}
+
+/* Lines that somebody edited, or that are of another run. */
+static void warn_of_strangers(struct comparison *c, const struct matrix *m, const struct tallies *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
+		const struct tally *v = &t->v[i];
+		size_t n = v->nok + v->warmups + v->skipped + v->failed;
+
+		if (!is_known(m, v->arm))
+			comparison_warn(c, "%zu sample%s of %s %s of the arm '%s', which the matrix does not have, and left out.", n,
+				n == 1 ? "" : "s", v->cell, n == 1 ? "is" : "are", v->arm);
+	}
+}
+
+static void count_samples(struct comparison *c, const struct matrix *m, const struct tallies *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (!is_known(m, t->v[i].arm))
+			continue;
 		c->ok += t->v[i].nok;
 		c->warmups += t->v[i].warmups;
 		c->skipped += t->v[i].skipped;
@@ -264,6 +284,8 @@ static void measure_floor(struct comparison *c)
 		if (c->rows[i].e.blocks > c->blocks)
 			c->blocks = c->rows[i].e.blocks;
 	}
+	for (size_t i = 0; i < c->nrows && !c->blocks; i++)
+		c->blocks = c->rows[i].e.blocks;
 	c->p_floor = isnan(floor) ? 1 : fmin(1, floor * c->primary_count);
 }
 
@@ -341,9 +363,12 @@ static void compare(struct comparison *c, const struct row_source *src, bool bh)
 
 static void sum_up(struct comparison *c, const struct row_source *src)
 {
-	count_samples(c, src->base);
-	if (src->other)
-		count_samples(c, src->arm);
+	count_samples(c, src->plan->matrix, src->base);
+	warn_of_strangers(c, src->plan->matrix, src->base);
+	if (src->other) {
+		count_samples(c, src->other_plan->matrix, src->arm);
+		warn_of_strangers(c, src->other_plan->matrix, src->arm);
+	}
 	count_outliers(c);
 	count_controls(c);
 	measure_floor(c);

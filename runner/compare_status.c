@@ -3,18 +3,21 @@
 #include <string.h>
 
 #include "compare.h"
+#include "verdict.h"
 #include "util.h"
 
 enum kab_exit comparison_status_for(const struct comparison *c, unsigned fail_on)
 {
-	/* Nothing compared is nothing decided. */
-	unsigned seen = (c->failed ? FAIL_ON_FAILED : 0) | (c->nrows ? 0 : FAIL_ON_UNCLEAR);
+	unsigned seen = c->failed ? FAIL_ON_FAILED : 0;
+	size_t asked = 0, decided = 0;
 
 	for (size_t i = 0; i < c->nrows; i++) {
 		const struct row *r = &c->rows[i];
 
 		if (!r->primary || r->control)
 			continue;
+		asked++;
+		decided += r->verdict == VERDICT_SAME || verdict_is_change(r->verdict);
 		if (r->verdict == VERDICT_REGRESSION)
 			seen |= FAIL_ON_REGRESSION;
 		else if (r->verdict == VERDICT_FAILED)
@@ -22,6 +25,9 @@ enum kab_exit comparison_status_for(const struct comparison *c, unsigned fail_on
 		else if (r->verdict == VERDICT_UNCLEAR)
 			seen |= FAIL_ON_UNCLEAR;
 	}
+	/* Nothing compared is nothing decided: a kernel on which each cell is skipped is not a good one. */
+	if (!c->nrows || (asked && !decided))
+		seen |= FAIL_ON_UNCLEAR;
 	seen &= fail_on;
 	if (seen & (FAIL_ON_REGRESSION | FAIL_ON_FAILED))
 		return KAB_REGRESSION;

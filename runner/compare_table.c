@@ -290,6 +290,12 @@ static void put_counts(struct table *t)
 		buf_addf(&t->out, "%s\n", left_out);
 }
 
+static void put_how(struct table *t)
+{
+	if (t->c->paired && t->c->nrows)
+		buf_addstr(&t->out, "columns of arms are medians of all their samples; effects come from differences within blocks\n");
+}
+
 static void put_controls(struct table *t)
 {
 	const struct comparison *c = t->c;
@@ -328,6 +334,7 @@ char *comparison_table(const struct comparison *c, bool color, bool verbose)
 	add_arms(&t);
 	put_lines(&t);
 	put_counts(&t);
+	put_how(&t);
 	put_controls(&t);
 	put_warnings(&t);
 	return t.out.data;

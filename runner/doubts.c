@@ -87,6 +87,11 @@ static void warn_of_drift(struct comparison *c, const struct tallies *t)
 	}
 }
 
+static bool has_primary_rows(const struct comparison *c)
+{
+	return c->nrows && c->rows[0].primary;
+}
+
 static void warn_of_controls(struct comparison *c)
 {
 	for (size_t i = 0; i < c->nrows; i++) {
@@ -98,7 +103,7 @@ static void warn_of_controls(struct comparison *c)
 				"where there is none; distrust changes of this size.",
 				r->cell, r->arm, verdict_name(r->verdict));
 	}
-	if (c->nrows && !c->control_total)
+	if (has_primary_rows(c) && !c->control_total)
 		comparison_warn(c, "No A/A control of %s in this run: how often it calls a difference "
 				   "where there is none was not measured (kab run --aa does).", c->baseline);
 }

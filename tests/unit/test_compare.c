@@ -321,6 +321,76 @@ static void test_skipped_on_one_side(void **state)
 	assert_int_equal(comparison_status(c), KAB_OK);
 }
 
+/* A kernel on which the workload skips itself is not shown to be a good one. */
+static void test_all_skipped_decides_nothing(void **state)
+{
+	struct synth *s = SYNTH(pipe_matrix, {"stock", NULL, "ops_per_s", 1000, QUIET},
+		{"patched", NULL, NULL, .status = SAMPLE_SKIPPED, .reason = "no device"});
+
+	assert_int_equal(comparison_status(compare(*state, s)), KAB_UNCLEAR);
+	assert_int_equal(comparison_status_for(((struct world *)*state)->c, FAIL_ON_REGRESSION), KAB_OK);
+}
+
+/* The figure that decides is one that only stock came to. */
+static void test_primary_figure_of_one_side(void **state)
+{
+	struct synth *s = SYNTH(pipe_matrix, {"stock", NULL, "ops_per_s", 1000, QUIET},
+		{NULL, NULL, "fairness", 0.5, STEADY});
+	const struct comparison *c = compare(*state, s);
+
+	assert_int_equal(rate(c)->verdict, VERDICT_UNCLEAR);
+	expect_words(rate(c)->note, "only stock has it");
+	assert_int_equal(comparison_status(c), KAB_UNCLEAR);
+}
+
+/* Eight events with each sample, whatever it does, are fewer an operation where that has more operations. */
+static void test_counts_of_each_sample_are_no_change(void **state)
+{
+	static const char ticks[] = "timer_interrupts_per_op", flushes[] = "tlb_shootdowns_per_op";
+	struct synth *s = SYNTH(pipe_matrix, {"stock", NULL, "ops_per_s", 1000, QUIET},
+		{"patched", NULL, "ops_per_s", 4000, QUIET}, {"patched", NULL, "ops", 4000, STEADY},
+		{"stock", NULL, ticks, 0.008, STEADY}, {"patched", NULL, ticks, 0.002, STEADY},
+		{"stock", NULL, flushes, 3, STEADY}, {"patched", NULL, flushes, 0.003, STEADY},
+		{"stock", NULL, "wakeups_per_op", 1, STEADY}, {"patched", NULL, "wakeups_per_op", 2, STEADY});
+	const struct comparison *c = compare(*state, s);
+	const struct row *r = find_row(c, "pipe", "patched", ticks);
+
+	assert_true(r->p_adj < 0.05 && r->e.effect < 0);
+	assert_int_equal(r->verdict, VERDICT_UNCLEAR);
+	expect_words(r->note, "a sample has no less of it");
+	/* These a sample has fewer of, and those more an operation of more operations. */
+	assert_int_equal(find_row(c, "pipe", "patched", flushes)->verdict, VERDICT_IMPROVEMENT);
+	assert_int_equal(find_row(c, "pipe", "patched", "wakeups_per_op")->verdict, VERDICT_REGRESSION);
+}
+
+static void test_samples_of_an_unknown_arm(void **state)
+{
+	struct world *w = *state;
+	struct synth *s = SYNTH(pipe_matrix, {NULL, NULL, "ops_per_s", 1000, QUIET});
+	__free_char char *path = NULL, *text = NULL;
+	const struct comparison *c = compare(w, s);
+	struct error err;
+	size_t ok = c->ok;
+
+	path = xasprintf("%s/samples.jsonl", w->path);
+	text = file_read(path, NULL, NULL);
+	for (char *line = text; *line; line = strchr(line, '\n') + 1) {
+		char *arm = strstr(line, "\"arm\":\"patched\""), *block = strstr(line, "\"block\":");
+
+		/* Blocks 0 to 4. */
+		if (arm && arm < strchr(line, '\n') && block[8] < '5')
+			memcpy(arm + 7, "zatched", 7);
+	}
+	assert_int_equal(file_write_atomic(path, text, strlen(text), &err), 0);
+	comparison_free(w->c);
+	store_close(w->run);
+	w->run = must_open(w->path);
+	w->c = compare_runs(w->run, NULL, &(struct compare_options){}, &err);
+	assert_non_null(w->c);
+	assert_int_equal(w->c->ok, ok - 15);
+	assert_true(warned(w->c, "of the arm 'zatched', which the matrix does not have"));
+}
+
 static void test_counts_that_may_be_zero(void **state)
 {
 	static const char flushes[] = "tlb_shootdowns_per_op", faults[] = "page_faults_per_op";
@@ -1200,6 +1270,10 @@ int main(void)
 		T(test_a_few_failures_leave_blocks_out),
 		T(test_no_block_in_common),
 		T(test_skipped_on_one_side),
+		T(test_all_skipped_decides_nothing),
+		T(test_primary_figure_of_one_side),
+		T(test_counts_of_each_sample_are_no_change),
+		T(test_samples_of_an_unknown_arm),
 		T(test_counts_that_may_be_zero),
 		T(test_secondary_metrics_are_corrected_one_by_one),
 		T(test_controls_cost_the_others_nothing),

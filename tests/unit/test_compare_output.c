@@ -268,12 +268,14 @@ static void test_verb_refuses_bad_usage(void **state)
 	__free_char char *with_slash = xasprintf("%s/", w->path);
 	char *out;
 
-	/* git bisect would take 2 for a bad revision. */
-	assert_int_equal(run_verb((char *[]){"compare", "--bisect", NULL}, &out), 125);
+	/* git bisect would take 2 for a bad revision; a mistake is the same at each: git is to stop. */
+	assert_int_equal(run_verb((char *[]){"compare", "--bisect", NULL}, &out), 130);
 	free(out);
 	assert_int_equal(VERB(w->results, "--bisect"), 125);
 	free(out);
-	assert_int_equal(VERB("--alpha", "7", "--bisect", w->path), 125);
+	assert_int_equal(VERB("--alpha", "7", "--bisect", w->path), 130);
+	free(out);
+	assert_int_equal(VERB("--bisect", "--nosuch", w->path), 130);
 	free(out);
 	assert_int_equal(VERB(w->path, w->path, w->path), KAB_USAGE);
 	free(out);

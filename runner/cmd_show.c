@@ -84,19 +84,9 @@ static void text_counts(struct buf *b, const json_t *counts)
 
 static void text_arm(struct buf *b, const json_t *arm, const char *baseline)
 {
-	const json_t *list = json_object_get(arm, "series"), *item;
-	size_t i;
+	__free_char char *made_of = run_text_arm(arm);
 
-	buf_addf(b, "  %-12s %s", text_at(arm, "label"),
-		*text_at(arm, "base_version") ? text_at(arm, "base_version")
-					      : "the running kernel");
-	json_array_foreach (list, i, item)
-		buf_addf(b, " + %s", json_string_value(item));
-	list = json_object_get(arm, "config");
-	json_array_foreach (list, i, item)
-		buf_addf(b, ", config %s", json_string_value(item));
-	if (*text_at(arm, "cmdline"))
-		buf_addf(b, ", cmdline \"%s\"", text_at(arm, "cmdline"));
+	buf_addf(b, "  %-12s %s", text_at(arm, "label"), made_of);
 	if (*text_at(arm, "key"))
 		buf_addf(b, ", kernel %.12s", text_at(arm, "key"));
 	buf_addf(b, "%s\n", strcmp(text_at(arm, "label"), baseline) ? "" : " (baseline)");

@@ -148,30 +148,15 @@ static void add_tables(struct buf *b, const struct report *r)
 		buf_addstr(b, "\nNo primary figure was compared.\n");
 }
 
-/* The kernel's base as the arms were built from it; "" where run.json does not say. */
-static const char *base_version(const struct report *r)
-{
-	const json_t *arms = json_object_get(store_run(r->run), "arms"), *arm;
-	size_t i;
-
-	json_array_foreach ((json_t *)arms, i, arm) {
-		const char *v = json_string_value(json_object_get(arm, "base_version"));
-
-		if (v)
-			return v;
-	}
-	return "";
-}
-
 static void add_footnote(struct buf *b, const struct report *r)
 {
 	__free_char char *method = report_method_line(r), *control = report_control_line(r);
 	__free_char char *how = xasprintf("%s. Samples: %zu ok, %zu failed, %zu skipped.", method,
 		r->c->ok, r->c->failed, r->c->skipped);
-	const char *base = base_version(r), *cpu = report_text(r, "env", "cpu_model");
-	__free_char char *where = xasprintf("%s%s%s%s%s%s.", *base ? "Linux " : "", base,
-		*base ? ", " : "", r->machine, *cpu ? ", on " : "", cpu);
+	const char *cpu = report_text(r, "env", "cpu_model");
+	__free_char char *where = xasprintf("%s%s%s.", r->machine, *cpu ? ", on " : "", cpu);
 
+	report_arms(r, add_paragraph, b);
 	add_paragraph(b, where);
 	add_paragraph(b, how);
 	if (control)

@@ -11,6 +11,8 @@
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_statistics_double.h>
 
+#include "run_text.h"
+
 static int compare_doubles(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -307,6 +309,23 @@ static char *make_title(const struct report *r)
 	buf_addf(&b, " against %s%s", r->c->baseline,
 		r->controls_only ? ": the baseline against itself" : "");
 	return b.data;
+}
+
+void report_arms(const struct report *r, void (*tell)(struct buf *b, const char *text), struct buf *b)
+{
+	const json_t *arms = json_object_get(store_run(r->run), "arms"), *arm;
+	size_t i;
+
+	json_array_foreach (arms, i, arm) {
+		const char *label = json_string_value(json_object_get(arm, "label"));
+		bool built = json_string_value(json_object_get(arm, "base_version"));
+		__free_char char *made_of = run_text_arm(arm), *line = NULL;
+
+		if (!label || (!r->controls_only && strcmp(label, r->c->baseline) && is_control_arm(r, label)))
+			continue;
+		line = xasprintf("%s: %s%s", label, built ? "Linux " : "", made_of);
+		tell(b, line);
+	}
 }
 
 /* "TCG", "KVM" or both, as the samples say; "" if they do not. Caller frees. */

@@ -72,6 +72,7 @@ static void add_head(struct buf *b, const struct report *r)
 	buf_addstr(b, "\n\n**");
 	text_add_md(b, summary);
 	buf_addstr(b, "**\n\n");
+	report_arms(r, add_item, b);
 	add_item(b, r->machine);
 	add_item(b, method);
 	buf_addf(b, "- samples: %zu ok, %zu failed, %zu skipped, %zu warm-up\n", r->c->ok,

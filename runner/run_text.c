@@ -24,15 +24,6 @@ void run_text_duration(double seconds, char *out, size_t size)
 		snprintf(out, size, "%lu s", s);
 }
 
-static size_t plan_samples(const struct plan *p)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->nboots; i++)
-		n += p->boots[i].nsamples;
-	return n;
-}
-
 static const char *plural(size_t n)
 {
 	return n == 1 ? "" : "s";
@@ -139,6 +130,30 @@ void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm 
 	run_text_duration(run_estimate_s(plan), time, sizeof(time));
 	buf_addf(b, "  about %s of measuring\n", time);
 	text_floor(b, plan);
+}
+
+static const char *text_at(const json_t *o, const char *key)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+
+	return text ? text : "";
+}
+
+char *run_text_arm(const json_t *arm)
+{
+	const char *version = text_at(arm, "base_version"), *cmdline = text_at(arm, "cmdline");
+	const json_t *item;
+	struct buf b = {};
+	size_t i;
+
+	buf_addstr(&b, *version ? version : "the running kernel");
+	json_array_foreach (json_object_get(arm, "series"), i, item)
+		buf_addf(&b, " + %s", json_string_value(item));
+	json_array_foreach (json_object_get(arm, "config"), i, item)
+		buf_addf(&b, ", config %s", json_string_value(item));
+	if (*cmdline)
+		buf_addf(&b, ", cmdline \"%s\"", cmdline);
+	return b.data;
 }
 
 /* The first boot on the machine of @c; all have as many samples of it, but for passes and what is decided early. */

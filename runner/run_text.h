@@ -13,6 +13,11 @@ void run_text_duration(double seconds, char *out, size_t size);
  * at least. Caller frees with buf_free().
  */
 void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm *arms);
+/*
+ * What an arm of run.json was made of: "6.1.192 + vm-local-cpu:1, config netns, cmdline "quiet"", or "the running kernel".
+ * Caller frees.
+ */
+char *run_text_arm(const json_t *arm);
 /* Every cell, and how often it is sampled in a boot. */
 void run_text_cells(struct buf *b, const struct plan *plan);
 /* Every boot and the cells in it, in order. */

@@ -522,7 +522,9 @@ static void test_cover_letter(void **state)
 	assert_has(text, "patched against stock: operations a second, more is better");
 	assert_has(text, "localcpu ");
 	assert_has(text, "improvement");
-	assert_has(text, "Linux 6.1.192, vm executor, QEMU with TCG, 2 vCPUs");
+	assert_has(text, "stock: Linux 6.1.192 + vm-local-cpu:1\n");
+	assert_has(text, "patched: Linux 6.1.192 + vm-local-cpu\n");
+	assert_has(text, "vm executor, QEMU with TCG, 2 vCPUs");
 	assert_has(text, "  kab run fixture.yaml --seed 7\n");
 	drop_report(&m);
 }

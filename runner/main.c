@@ -80,15 +80,20 @@ static void install_handlers(void)
 
 int main(int argc, char **argv)
 {
+	static char help[] = "--help";
+
 	if (argc < 2) {
 		print_usage(stderr);
 		return KAB_USAGE;
 	}
+	/* "kab help run" is "kab run --help". */
+	if (argc == 3 && !strcmp(argv[1], "help"))
+		argv[1] = argv[2], argv[2] = help;
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		print_usage(stdout);
 		return cli_flush(KAB_OK);
 	}
-	if (!strcmp(argv[1], "--version")) {
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
 		puts("kab " KAB_VERSION);
 		return cli_flush(KAB_OK);
 	}

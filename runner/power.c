@@ -280,6 +280,17 @@ static void set_effects(struct power *p, double effect)
 	memcpy(p->effects, effect > 0 ? &effect : usual, p->neffects * sizeof(*usual));
 }
 
+/* The machine's own word, where it has one. */
+static double sample_seconds(const struct store *run)
+{
+	const json_t *overhead = json_object_get(store_run(run), "overhead");
+	double ns = (double)json_integer_value(json_object_get(overhead, "wall_ns"));
+	size_t n;
+
+	store_samples(run, &n);
+	return n && ns > 0 ? ns / 1e9 / (double)n : NAN;
+}
+
 int power_make(const struct plan *plan, const struct store *earlier, double effect, struct power *p,
 	struct error *err)
 {
@@ -288,7 +299,7 @@ int power_make(const struct plan *plan, const struct store *earlier, double effe
 		compare_runs(earlier, NULL, &(struct compare_options){.alpha = ALPHA, .apart = apart}, err);
 	struct tallies t;
 
-	*p = (struct power){.run = xstrdup(store_path(earlier))};
+	*p = (struct power){.run = xstrdup(store_path(earlier)), .sample_s = sample_seconds(earlier)};
 	if (!c)
 		return -1;
 	if (store_matrix(earlier)->executor != plan->matrix->executor) {
@@ -337,9 +348,11 @@ static size_t boots_a_block(const struct plan *plan)
 	return plan->nboots / plan_blocks(plan);
 }
 
-static double minutes(const struct plan *plan, unsigned blocks)
+static double minutes(const struct power *p, const struct plan *plan, unsigned blocks)
 {
-	return run_estimate_s(plan) / plan_blocks(plan) * blocks / 60;
+	double all = isnan(p->sample_s) ? run_estimate_s(plan) : p->sample_s * (double)plan_samples(plan);
+
+	return all / plan_blocks(plan) * blocks / 60;
 }
 
 static void add_row(struct buf *b, const struct power *p, const struct power_row *r, int width)
@@ -383,7 +396,7 @@ char *power_table(const struct power *p, const struct plan *plan)
 
 		if (!p->blocks[i])
 			continue;
-		run_text_duration(minutes(plan, p->blocks[i]) * 60, time, sizeof(time));
+		run_text_duration(minutes(p, plan, p->blocks[i]) * 60, time, sizeof(time));
 		buf_addf(&b, "  %.3g %% in every cell: %u blocks, %zu boots, about %s\n",
 			p->effects[i] * 100, p->blocks[i], p->blocks[i] * boots_a_block(plan),
 			time);
@@ -413,7 +426,7 @@ json_t *power_to_json(const struct power *p, const struct plan *plan)
 			effects, json_pack("{s:f,s:o,s:o,s:o}", "effect", p->effects[k], "blocks",
 					 count(p->blocks[k]), "boots",
 					 count(p->blocks[k] * boots_a_block(plan)), "minutes",
-					 p->blocks[k] ? json_real(minutes(plan, p->blocks[k])) : json_null()));
+					 p->blocks[k] ? json_real(minutes(p, plan, p->blocks[k])) : json_null()));
 	for (size_t i = 0; i < p->n; i++) {
 		const struct power_row *r = &p->v[i];
 		json_t *blocks = json_array();

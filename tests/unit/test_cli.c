@@ -101,7 +101,7 @@ static void test_the_newest_run_is_meant(void **state)
 	}
 	call(&out, "show --json");
 	assert_int_equal(out.data[0], '{');
-	assert_int_equal(call(&out, "compare --bisect"), 125);
+	assert_int_equal(call(&out, "compare --bisect"), 130);
 	assert_int_equal(call(&out, "show --symbols"), KAB_USAGE);
 	unsetenv("KAB_RESULTS");
 	buf_free(&out);
@@ -109,6 +109,20 @@ static void test_the_newest_run_is_meant(void **state)
 }
 
 /* What is asked for is whether the matrix is the right one; each of its boots only if that is asked, too. */
+static void test_help_for_a_verb(void **state)
+{
+	struct buf out = {};
+
+	(void)state;
+	assert_int_equal(call(&out, "help compare"), KAB_OK);
+	assert_non_null(strstr(out.data, "usage: kab compare "));
+	assert_int_equal(call(&out, "help"), KAB_OK);
+	assert_non_null(strstr(out.data, "usage: kab <verb>"));
+	assert_int_equal(call(&out, "help nosuch"), KAB_USAGE);
+	assert_int_equal(call(&out, "version"), KAB_OK);
+	buf_free(&out);
+}
+
 static void test_a_plan_is_short(void **state)
 {
 	struct buf out = {};
@@ -404,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_the_newest_run_is_meant),
 		cmocka_unit_test(test_counts_start_at_one),
 		cmocka_unit_test(test_a_plan_is_short),
+		cmocka_unit_test(test_help_for_a_verb),
 		cmocka_unit_test(test_options_of_other_verbs),
 		cmocka_unit_test(test_other_baselines),
 		cmocka_unit_test(test_signals_that_were_ignored_stay_so),

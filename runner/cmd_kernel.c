@@ -107,7 +107,8 @@ static int arm_from_options(const struct kernel_options *o, struct arm *a, struc
 
 static int arm_from_matrix(const char *path, const char *label, struct arm *a, struct error *err)
 {
-	struct matrix *m = matrix_read(path, err);
+	__free_char char *file = path_of_matrix(path);
+	struct matrix *m = matrix_read(file, err);
 	const struct arm *found = m ? matrix_arm(m, label) : NULL;
 	struct strings labels = {};
 	__free_char char *list = NULL;

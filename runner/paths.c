@@ -124,6 +124,16 @@ bool path_is_own_matrix(const char *path)
 	return home && real && !strncmp(real, home, strlen(home)) && real[strlen(home)] == '/';
 }
 
+char *path_of_matrix(const char *name)
+{
+	char *own = xasprintf("%s/%s", kab_home(), name);
+
+	if (access(name, F_OK) && path_is_own_matrix(own))
+		return own;
+	free(own);
+	return xstrdup(name);
+}
+
 char *path_without_home(const char *path)
 {
 	const char *home = getenv("HOME");

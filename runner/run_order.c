@@ -260,9 +260,7 @@ static int take_newest(struct run_order *o, struct error *err)
 static int take_matrix(struct run_order *o, struct error *err)
 {
 	struct wanted w = {.o = o};
-	__free_char char *own = xasprintf("%s/%s", kab_home(), o->operand);
-	/* "matrix/quick.yaml" means kab's own wherever it is started. */
-	const char *file = access(o->operand, F_OK) && path_is_own_matrix(own) ? own : o->operand;
+	__free_char char *file = path_of_matrix(o->operand);
 	char *path = NULL;
 	int ret;
 

@@ -238,9 +238,9 @@ static int settle_blocks(struct try_order *o, const struct matrix *m, struct err
 
 static const char *chosen_matrix(const struct try_order *o, char **own)
 {
-	if (!o->matrix)
-		*own = xasprintf("%s/matrix/try%s.yaml", kab_home(), o->exact ? "-exact" : "");
-	return o->matrix ? o->matrix : *own;
+	*own = o->matrix ? path_of_matrix(o->matrix)
+			 : xasprintf("%s/matrix/try%s.yaml", kab_home(), o->exact ? "-exact" : "");
+	return *own;
 }
 
 int try_check(const struct try_order *o, struct error *err)

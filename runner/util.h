@@ -69,6 +69,8 @@ char *path_without_home(const char *path);
 
 /* Whether @path, followed through links, lies in the matrix/ that came with kab. */
 bool path_is_own_matrix(const char *path);
+/* What a user means by @name: that file, or where there is none kab's own, so that "matrix/quick.yaml" works anywhere. Caller frees. */
+char *path_of_matrix(const char *name);
 
 /*
  * The path of one of our own programs (kab-workload, kab-guest): $KAB_LIBEXEC, else beside the running

@@ -318,6 +318,9 @@ static void test_dry_run_for_programs(void **state)
 	setenv("KAB_HOME", home, 1);
 	assert_int_equal(kab(&out, "run -n matrix/quick.yaml"), KAB_OK);
 	assert_int_equal(kab(&out, "run -n matrix/nosuch.yaml"), KAB_USAGE);
+	assert_int_equal(kab(&out, "try -n --base ./base.tar.gz --matrix matrix/quick.yaml folder"), KAB_OK);
+	/* Not built here; but the matrix is found, and has no such arm. */
+	expect_kab(KAB_USAGE, "kernel path matrix/quick.yaml nosuch", "has no arm 'nosuch'", NULL);
 	buf_free(&out);
 }
 

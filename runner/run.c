@@ -23,7 +23,7 @@
 static const struct {
 	double boot, sample, slowness;
 } costs[] = {
-	[EXECUTOR_VM] = {3.5, 0.05, 1},
+	[EXECUTOR_VM] = {1.5, 0.04, 1},
 	[EXECUTOR_EXACT] = {8, 0.1, 5},
 	[EXECUTOR_LOCAL] = {0, 0.02, 1},
 };

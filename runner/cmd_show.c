@@ -322,6 +322,25 @@ static int show(
 	return 0;
 }
 
+static int show_list(bool json)
+{
+	__free_char char *results = store_default_results();
+	json_t *list = store_list(results), *run;
+	size_t i;
+
+	if (json) {
+		cli_print_json(list);
+		return KAB_OK;
+	}
+	json_array_foreach (list, i, run)
+		printf("%s  %-9s %-6s %s\n", text_at(run, "created"), text_at(run, "state"), text_at(run, "executor"),
+			text_at(run, "run"));
+	if (!json_array_size(list))
+		fprintf(stderr, "kab show: no run in %s\n", results);
+	json_decref(list);
+	return KAB_OK;
+}
+
 #define FUNCTIONS_SHOWN 30
 
 /* Prints @table, of functions by arm, and drops it; NULL: it could not be made. */
@@ -344,7 +363,7 @@ static int show_table(json_t *table, char *(*text)(const json_t *table, size_t m
 int cmd_show(int argc, char **argv)
 {
 	const char *sample = NULL;
-	bool functions = false, symbols = false, events = false;
+	bool functions = false, symbols = false, events = false, list = false;
 	__free_char char *path = NULL;
 	const struct option_spec table[] = {
 		{"sample", 0, OPT_STRING, "ID", "one sample whole, and where its captures lie",
@@ -356,6 +375,7 @@ int cmd_show(int argc, char **argv)
 			"of a cell: time by kernel function, arm by arm, from perf record", &symbols},
 		{"events", 0, OPT_FLAG, NULL, "of a cell: what tracepoints recorded, arm by arm",
 			&events},
+		{"list", 0, OPT_FLAG, NULL, "the runs there are, oldest first", &list},
 	};
 	const struct usage usage = {
 		.verb = "show",
@@ -372,6 +392,12 @@ int cmd_show(int argc, char **argv)
 
 	if (ret)
 		return ret < 0 ? cli_fail("show", &err) : KAB_OK;
+	if (list && (nargs || sample || functions || symbols || events)) {
+		error_set(&err, KAB_USAGE, "--list takes no run and goes with no other option");
+		return cli_fail("show", &err);
+	}
+	if (list)
+		return show_list(common.json);
 	if (nargs > 2 || (nargs == 2 && sample)) {
 		error_set(&err, KAB_USAGE,
 			"expected a run folder, and a cell or --sample ID at most");

@@ -53,6 +53,11 @@ char *store_find(const char *results, store_match *match, void *arg);
 char *store_find_newest(const char *results);
 /* State in run.json is "finished". */
 bool store_finished(const json_t *run);
+/*
+ * The runs in the folder @results that this kab can read, oldest first: objects of run (its folder), name, state, created, finished
+ * and executor. Empty where there are none. New reference.
+ */
+json_t *store_list(const char *results);
 /* $KAB_RESULTS, else kab_home()/results where that can be written, else "results". Caller frees. */
 char *store_default_results(void);
 

@@ -85,6 +85,56 @@ char *store_find_newest(const char *results)
 	return NULL;
 }
 
+static int by_age(const void *left, const void *right)
+{
+	json_int_t a = age_key(*(json_t *const *)left), b = age_key(*(json_t *const *)right);
+
+	return (a > b) - (a < b);
+}
+
+/* What @run is and how it stands, from run.json alone. */
+static json_t *entry_of(const json_t *run)
+{
+	static const char *const kept[] = {"run", "name", "state", "created", "finished"};
+	json_t *o = json_object(), *executor = json_object_get(json_object_get(run, "env"), "executor");
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (json_object_get(run, kept[i]))
+			json_object_set(o, kept[i], json_object_get(run, kept[i]));
+	if (executor)
+		json_object_set(o, "executor", executor);
+	return o;
+}
+
+json_t *store_list(const char *results)
+{
+	json_t *list = json_array(), **runs = NULL;
+	struct dirent *entry;
+	DIR *dir = opendir(results);
+	size_t n = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		__free_char char *path = xasprintf("%s/%s", results, entry->d_name);
+		json_t *run = entry->d_name[0] == '.' ? NULL : peek(path);
+
+		if (!run)
+			continue;
+		json_object_set_new(run, "run", json_string(path));
+		runs = xrealloc_array(runs, n + 1, sizeof(json_t *));
+		runs[n++] = run;
+	}
+	if (dir)
+		closedir(dir);
+	if (n)
+		qsort(runs, n, sizeof(json_t *), by_age);
+	for (size_t i = 0; i < n; i++) {
+		json_array_append_new(list, entry_of(runs[i]));
+		json_decref(runs[i]);
+	}
+	free(runs);
+	return list;
+}
+
 char *store_default_results(void)
 {
 	const char *env = getenv("KAB_RESULTS");

@@ -99,6 +99,8 @@ static void test_the_newest_run_is_meant(void **state)
 		if (!strstr(out.data, "results/reference"))
 			fail_msg("%s: %s", verbs[i], out.data);
 	}
+	assert_int_equal(call(&out, "show --list"), KAB_OK);
+	assert_int_equal(call(&out, "show --list results/reference"), KAB_USAGE);
 	call(&out, "show --json");
 	assert_int_equal(out.data[0], '{');
 	assert_int_equal(call(&out, "compare --bisect"), 130);

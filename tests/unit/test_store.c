@@ -443,6 +443,11 @@ static bool has_hash(void *hash, const json_t *run)
 	       !strcmp(json_string_value(json_object_get(plan, "hash")), hash);
 }
 
+static const char *run_at(const json_t *list, size_t i)
+{
+	return json_string_value(json_object_get(json_array_get(list, i), "run"));
+}
+
 static void test_find(void **state)
 {
 	struct run_fixture *f = *state;
@@ -450,6 +455,7 @@ static void test_find(void **state)
 	__free_char char *second = fixture_run(f, 1);
 	__free_char char *third = fixture_run(f, 1);
 	char *found = store_find(f->results, has_hash, f->plan->hash);
+	json_t *list;
 
 	assert_string_equal(found, third);
 	free(found);
@@ -461,11 +467,24 @@ static void test_find(void **state)
 	found = store_find_newest(f->results);
 	assert_string_equal(found, first);
 	free(found);
+	/* All of them, the one that is not finished by its beginning; not what this kab cannot read. */
+	list = store_list(f->results);
+	assert_int_equal(json_array_size(list), 3);
+	assert_string_equal(run_at(list, 0), third);
+	assert_string_equal(run_at(list, 1), second);
+	assert_string_equal(run_at(list, 2), first);
+	json_decref(list);
 	fixture_write(first, "run.json",
 		"{\"schema\": 2, \"state\": \"finished\", \"finished_ns\": 9000000000000000000}");
 	found = store_find_newest(f->results);
 	assert_string_equal(found, second);
 	free(found);
+	list = store_list(f->results);
+	assert_int_equal(json_array_size(list), 2);
+	json_decref(list);
+	list = store_list("/nonexistent");
+	assert_int_equal(json_array_size(list), 0);
+	json_decref(list);
 }
 
 static void test_reference_run_is_the_last_resort(void **state)

@@ -40,6 +40,10 @@ static const struct estimate nothing = {
 	.p_floor = NAN,
 	.detectable = NAN,
 	.boot_sd = NAN,
+	.far_least = NAN,
+	.apart = NAN,
+	.apart_lo = NAN,
+	.apart_hi = NAN,
 	.base_median = NAN,
 	.arm_median = NAN,
 };

@@ -156,29 +156,33 @@ char *run_text_arm(const json_t *arm)
 	return b.data;
 }
 
-/* The first boot on the machine of @c; all have as many samples of it, but for passes and what is decided early. */
-static const struct plan_boot *first_boot_of(const struct plan *plan, const struct cell *c)
+struct times_sampled {
+	unsigned timed, warmups;
+};
+
+static struct times_sampled count_in(const struct plan_boot *boot, size_t cell)
 {
-	for (size_t i = 0; i < plan->nboots; i++)
-		if (plan->boots[i].machine == c->machine)
-			return &plan->boots[i];
-	return NULL;
+	struct times_sampled t = {};
+
+	for (size_t i = 0; i < boot->nsamples; i++) {
+		const struct plan_sample *s = &boot->samples[i];
+
+		t.timed += s->cell == cell && !s->warmup;
+		t.warmups += s->cell == cell && s->warmup && !s->pass;
+	}
+	return t;
 }
 
+/* In the first boot that has it: arms that are controls may leave cells out. */
 void run_text_cells(struct buf *b, const struct plan *plan)
 {
 	for (size_t c = 0; c < plan->ncells; c++) {
-		const struct plan_boot *boot = first_boot_of(plan, &plan->cells[c]);
-		unsigned timed = 0, warmups = 0;
+		struct times_sampled t = {};
 
-		for (size_t i = 0; boot && i < boot->nsamples; i++) {
-			const struct plan_sample *s = &boot->samples[i];
-
-			timed += s->cell == c && !s->warmup;
-			warmups += s->cell == c && s->warmup && !s->pass;
-		}
-		buf_addf(b, "  %s: %u sample%s in each boot, after %u warm-up%s\n", plan->cells[c].id, timed, plural(timed),
-			warmups, plural(warmups));
+		for (size_t i = 0; i < plan->nboots && !t.timed; i++)
+			t = count_in(&plan->boots[i], c);
+		buf_addf(b, "  %s: %u sample%s in each boot, after %u warm-up%s\n", plan->cells[c].id, t.timed, plural(t.timed),
+			t.warmups, plural(t.warmups));
 	}
 	buf_addstr(b, "  each block has an order of its own: -v tells it, boot by boot\n");
 }

@@ -9,6 +9,8 @@
 #include "commands.h"
 #include "compare.h"
 #include "draws.h"
+#include "report_data.h"
+#include "report_format.h"
 #include "util.h"
 
 /* What git bisect run takes as "cannot be tested". */
@@ -20,7 +22,7 @@ struct arguments {
 	struct cli_common common;
 	struct compare_options compare;
 	const char *correction, *fail_on;
-	bool bisect;
+	bool bisect, letter;
 	unsigned draws, draw_blocks;
 	double inject;
 	unsigned fail_bits;
@@ -33,8 +35,10 @@ static int check_options(struct arguments *a, struct error *err)
 		return error_set(err, KAB_USAGE, "--draw-blocks and --inject go with --draws");
 	if (a->draws > MAX_DRAWS)
 		return error_set(err, KAB_USAGE, "--draws: %u: expected %u or fewer", a->draws, MAX_DRAWS);
-	if (a->draws && (a->fail_on || a->correction || a->bisect))
-		return error_set(err, KAB_USAGE, "--fail-on, --correction and --bisect do not go with --draws, which judges no arm");
+	if (a->draws && (a->fail_on || a->correction || a->bisect || a->letter))
+		return error_set(err, KAB_USAGE, "--fail-on, --correction, --bisect and --cover-letter do not go with --draws, which judges no arm");
+	if (a->letter && a->common.json)
+		return error_set(err, KAB_USAGE, "--cover-letter is text: it does not go with --json");
 	a->draw_blocks = a->draw_blocks ? a->draw_blocks : DEFAULT_DRAW_BLOCKS;
 	if (a->fail_on && fail_on_parse(a->fail_on, &a->fail_bits, err))
 		return -1;
@@ -66,6 +70,7 @@ static int parse(struct arguments *a, int argc, char **argv, int *nargs, struct 
 		{"bisect", 0, OPT_FLAG, NULL,
 			"exit 125 where git bisect run should skip: unclear, or a broken run",
 			&a->bisect},
+		{"cover-letter", 0, OPT_FLAG, NULL, "print the letter that kab report writes; also of two runs", &a->letter},
 		{"draws", 0, OPT_COUNT, "N",
 			"draw N short comparisons from the run and tell how many are called a "
 			"change",
@@ -167,6 +172,19 @@ static bool same_folder(const char *a, const char *b)
 	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+static int print_letter(const struct store *run, const struct store *other, const struct comparison *c, struct error *err)
+{
+	struct report r;
+	struct buf b = {};
+	int ret = report_data_make(run, other, c, &r, err) || report_cover(&r, NULL, &b, err);
+
+	if (!ret)
+		fputs(b.data, stdout);
+	buf_free(&b);
+	report_data_clear(&r);
+	return ret ? -1 : 0;
+}
+
 static int compare_and_print(const struct arguments *a, char **paths, int npaths, struct error *err)
 {
 	struct store *run = store_open(paths[0], false, NULL, err), *other = NULL;
@@ -184,7 +202,10 @@ static int compare_and_print(const struct arguments *a, char **paths, int npaths
 		c = compare_runs(run, other, &a->compare, err);
 	if (c) {
 		status = comparison_status_for(c, a->fail_bits);
-		print(a, paths, npaths, c, status);
+		if (!a->letter)
+			print(a, paths, npaths, c, status);
+		else if (print_letter(run, other, c, err))
+			status = -1;
 	}
 	comparison_free(c);
 	store_close(other);

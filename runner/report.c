@@ -41,7 +41,7 @@ int report_write(
 	struct report r;
 	int ret = -1;
 
-	if (report_data_make(run, c, &r, err))
+	if (report_data_make(run, NULL, c, &r, err))
 		goto out;
 	r.beside = !out;
 	report_plots(&r);

@@ -181,5 +181,7 @@ int report_cover(const struct report *r, const char *dir, struct buf *b, struct 
 	}
 	buf_addstr(b, "\nReproduce:\n\n");
 	text_add_command(b, r->command, r->ncommand, 2, COVER_WIDTH);
+	if (r->other)
+		text_add_command(b, r->other_command, r->nother_command, 2, COVER_WIDTH);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_statistics_double.h>
 
+#include "compare_rows.h"
 #include "run_text.h"
 
 static int compare_doubles(const void *a, const void *b)
@@ -291,10 +292,28 @@ static bool is_control_arm(const struct report *r, const char *label)
 	return some;
 }
 
+/* The arms of the other run, in the order of their rows. */
+static void add_other_arms(struct buf *b, const struct comparison *c)
+{
+	for (size_t i = 0; i < c->nrows; i++) {
+		bool seen = false;
+
+		for (size_t k = 0; k < i && !seen; k++)
+			seen = !strcmp(c->rows[k].arm, c->rows[i].arm);
+		if (!seen)
+			buf_addf(b, "%s%s", b->len ? ", " : "", c->rows[i].arm);
+	}
+}
+
 static char *make_title(const struct report *r)
 {
 	struct buf b = {0};
 
+	if (r->other) {
+		add_other_arms(&b, r->c);
+		buf_addf(&b, " against %s", r->c->baseline);
+		return b.data;
+	}
 	if (r->m->narms == 1)
 		return xasprintf("%s alone", r->c->baseline);
 	for (size_t i = 0; i < r->m->narms; i++) {
@@ -311,20 +330,37 @@ static char *make_title(const struct report *r)
 	return b.data;
 }
 
+/* One of @run, called @label; a kernel that kab did not build goes by its release. */
+static char *arm_line(const struct store *run, const json_t *arm, const char *label)
+{
+	const char *release = json_string_value(json_object_get(json_object_get(store_run(run), "env"), "kernel_release"));
+	__free_char char *made_of = run_text_arm(arm);
+
+	if (json_string_value(json_object_get(arm, "base_version")))
+		return xasprintf("%s: Linux %s", label, made_of);
+	return xasprintf("%s: %s%s%s", label, made_of, release ? ", Linux " : "", release ? release : "");
+}
+
 void report_arms(const struct report *r, void (*tell)(struct buf *b, const char *text), struct buf *b)
 {
-	const json_t *arms = json_object_get(store_run(r->run), "arms"), *arm;
-	size_t i;
+	const struct store *runs[] = {r->run, r->other};
 
-	json_array_foreach (arms, i, arm) {
-		const char *label = json_string_value(json_object_get(arm, "label"));
-		bool built = json_string_value(json_object_get(arm, "base_version"));
-		__free_char char *made_of = run_text_arm(arm), *line = NULL;
+	for (size_t k = 0; k < ARRAY_SIZE(runs) && runs[k]; k++) {
+		const json_t *arm;
+		size_t i;
 
-		if (!label || (!r->controls_only && strcmp(label, r->c->baseline) && is_control_arm(r, label)))
-			continue;
-		line = xasprintf("%s: %s%s", label, built ? "Linux " : "", made_of);
-		tell(b, line);
+		json_array_foreach (json_object_get(store_run(runs[k]), "arms"), i, arm) {
+			const char *name = json_string_value(json_object_get(arm, "label"));
+			const char *label = name ? row_shown_label(r->other ? runs[k] : NULL, store_matrix(runs[k]), name) : NULL;
+			bool is_base = label && !strcmp(label, r->c->baseline);
+			__free_char char *line = label ? arm_line(runs[k], arm, label) : NULL;
+
+			/* Of two runs: the baseline of the first, the arms of the second. */
+			if (!label || (r->other && is_base != !k) ||
+				(!r->other && !r->controls_only && !is_base && is_control_arm(r, label)))
+				continue;
+			tell(b, line);
+		}
 	}
 }
 
@@ -449,13 +485,13 @@ static void make_command(struct report *r)
 	}
 }
 
-int report_data_make(
-	const struct store *run, const struct comparison *c, struct report *r, struct error *err)
+int report_data_make(const struct store *run, const struct store *other, const struct comparison *c, struct report *r,
+	struct error *err)
 {
 	struct plan_options opt = {.seed = 1}; /* the seed has no say in which cells there are */
 	const char *slash = strrchr(store_path(run), '/');
 
-	*r = (struct report){.run = run, .c = c, .m = store_matrix(run)};
+	*r = (struct report){.run = run, .other = other, .c = c, .m = store_matrix(run)};
 	r->name = slash && slash[1] ? slash + 1 : store_path(run);
 	r->plan = plan_make(r->m, &opt, err);
 	if (!r->plan)
@@ -464,8 +500,15 @@ int report_data_make(
 	r->title = make_title(r);
 	describe_machine(r);
 	make_command(r);
+	if (other) {
+		struct report o = {.run = other, .m = store_matrix(other)};
+
+		make_command(&o);
+		r->other_command = o.command;
+		r->nother_command = o.ncommand;
+	}
 	report_conditions(r);
-	if (!strcmp(c->baseline, r->m->baseline) && along_make(run, &r->along, err))
+	if (!other && !strcmp(c->baseline, r->m->baseline) && along_make(run, &r->along, err))
 		return -1;
 	/* Of one patch the verdicts say as much. */
 	if (r->along.nsteps == 1)
@@ -478,6 +521,9 @@ void report_data_clear(struct report *r)
 	for (size_t i = 0; i < r->ncommand; i++)
 		free(r->command[i]);
 	free(r->command);
+	for (size_t i = 0; i < r->nother_command; i++)
+		free(r->other_command[i]);
+	free(r->other_command);
 	report_conditions_clear(r);
 	published_list_clear(&r->published);
 	along_clear(&r->along);

@@ -68,6 +68,7 @@ struct condition {
 
 struct report {
 	const struct store *run;
+	const struct store *other; /* whose arms are compared with the baseline of @run; NULL: those of @run are */
 	const struct comparison *c;
 	const struct matrix *m;
 	const char *name;   /* of the run's folder; borrowed from the store */
@@ -78,6 +79,8 @@ struct report {
 	bool controls_only; /* every comparison is of the baseline with itself: a run with --aa */
 	char **command;	    /* words of the command that reproduces the run */
 	size_t ncommand;
+	char **other_command; /* the same of the other run */
+	size_t nother_command;
 	struct plan
 		*plan; /* of the matrix: its cells by id, with workload, machine and parameters */
 	struct condition *conditions;
@@ -87,10 +90,12 @@ struct report {
 	struct plots plots;
 };
 
-/* Everything but the plots, which report_plots() adds. @run and @c must outlive it. -1: bad
- * published table. */
-int report_data_make(
-	const struct store *run, const struct comparison *c, struct report *r, struct error *err);
+/*
+ * Everything but the plots, which report_plots() adds. @run, @other (or NULL) and @c must outlive it. -1: bad published table. Of two
+ * runs a cover letter can be made, and nothing else: figures and tables of samples are of @run.
+ */
+int report_data_make(const struct store *run, const struct store *other, const struct comparison *c, struct report *r,
+	struct error *err);
 void report_data_clear(struct report *r);
 
 /* Fills in the conditions (report_data_make() does) and frees them. */

@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "compare.h"
+#include "report_data.h"
+#include "report_format.h"
 #include "synthetic.h"
 #include "util.h"
 #include "verdict.h"
@@ -1080,6 +1082,29 @@ static void test_two_local_runs(void **state)
 	assert_int_equal(comparison_status(c), KAB_REGRESSION);
 }
 
+/* The one report of two runs: whose kernels they are, and both commands. */
+static void test_cover_letter_of_two_runs(void **state)
+{
+	struct world *w = *state;
+	struct synth *a = SYNTH(LOCAL("old") BLOCKS(8) PIPE, {NULL, NULL, "ops_per_s", 1000, QUIET});
+	struct synth *b = SYNTH(LOCAL("new") BLOCKS(8) PIPE, {NULL, NULL, "ops_per_s", 800, QUIET});
+	struct buf text = {};
+	struct report r;
+	struct error err;
+
+	a->host = "{\"label\": \"old\", \"kernel_release\": \"6.1.1\"}";
+	b->host = "{\"label\": \"new\", \"kernel_release\": \"6.1.2\"}";
+	a->arms = b->arms = "[{\"label\": \"here\", \"series\": [], \"config\": []}]";
+	compare_two(w, a, b);
+	assert_int_equal(report_data_make(w->run, w->other, w->c, &r, &err), 0);
+	assert_int_equal(report_cover(&r, NULL, &text, &err), 0);
+	expect_words(text.data, "new against old: 1 regression, 0 improvements of 1");
+	expect_words(text.data, "\nold: the running kernel, Linux 6.1.1\nnew: the running kernel, Linux 6.1.2\n");
+	assert_int_equal(r.nother_command, r.ncommand);
+	report_data_clear(&r);
+	buf_free(&text);
+}
+
 static void test_one_arm_has_nothing_to_compare(void **state)
 {
 	const struct comparison *c = compare(
@@ -1307,6 +1332,7 @@ int main(void)
 		T(test_outliers_of_the_baseline_count_once),
 		T(test_one_arm_has_nothing_to_compare),
 		T(test_two_local_runs),
+		T(test_cover_letter_of_two_runs),
 		T(test_two_local_runs_of_one_visit),
 		T(test_two_runs_without_a_common_cell),
 		T(test_two_runs_of_different_cells),

@@ -257,6 +257,14 @@ static void test_verb_prints_and_exits_by_verdict(void **state)
 	free(out);
 	assert_int_equal(VERB("--baseline=patched", w->path, "--bisect"), KAB_REGRESSION);
 	free(out);
+	assert_int_equal(VERB(w->path, "--cover-letter"), KAB_OK);
+	assert_non_null(strstr(out, "patched against stock: operations a second, more is better\n"));
+	assert_non_null(strstr(out, "\nReproduce:\n\n  kab run "));
+	free(out);
+	assert_int_equal(VERB(w->path, "--cover-letter", "--json"), KAB_USAGE);
+	free(out);
+	assert_int_equal(VERB(w->path, "--cover-letter", "--draws", "3"), KAB_USAGE);
+	free(out);
 	assert_int_equal(VERB(w->path, "--correction", "bh"), KAB_OK);
 	assert_non_null(strstr(out, "Benjamini-Hochberg"));
 	free(out);

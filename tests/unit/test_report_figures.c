@@ -36,7 +36,7 @@ static void make_figures(
 	m->path = report_run(&m->f, matrix, effects);
 	m->run = store_open(m->path, false, NULL, &err);
 	m->c = m->run ? compare_runs(m->run, NULL, &opt, &err) : NULL;
-	if (!m->c || report_data_make(m->run, m->c, &m->r, &err))
+	if (!m->c || report_data_make(m->run, NULL, m->c, &m->r, &err))
 		fail_msg("%s", err.text);
 	report_plots(&m->r);
 }

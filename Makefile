@@ -223,8 +223,8 @@ install: all
 	install -m 755 $(B)/kab $(DESTDIR)$(bindir)/
 	install -m 755 $(B)/kab-guest $(B)/kab-workload $(B)/kab-count.so $(DESTDIR)$(libexecdir)/
 	cp -R kernel-patch matrix plots $(DESTDIR)$(sharedir)/
-	install -d $(DESTDIR)$(sharedir)/results/reference
-	cp -R $(addprefix results/reference/,run.json samples.jsonl boots) $(DESTDIR)$(sharedir)/results/reference/
+	install -d $(DESTDIR)$(sharedir)/reference
+	cp -R $(addprefix results/reference/,run.json samples.jsonl boots) $(DESTDIR)$(sharedir)/reference/
 	chmod -R u=rwX,go=rX $(DESTDIR)$(sharedir)
 	install -m 644 docs/*.1 $(DESTDIR)$(mandir)/man1/
 	install -m 644 docs/*.5 $(DESTDIR)$(mandir)/man5/

@@ -26,6 +26,7 @@ struct arguments {
 	unsigned draws, draw_blocks;
 	double inject;
 	unsigned fail_bits;
+	bool mistake; /* what is wrong is the command, and not a run */
 };
 
 static int check_options(struct arguments *a, struct error *err)
@@ -185,21 +186,24 @@ static int print_letter(const struct store *run, const struct store *other, cons
 	return ret ? -1 : 0;
 }
 
-static int compare_and_print(const struct arguments *a, char **paths, int npaths, struct error *err)
+static int compare_and_print(struct arguments *a, char **paths, int npaths, struct error *err)
 {
 	struct store *run = store_open(paths[0], false, NULL, err), *other = NULL;
 	struct comparison *c = NULL;
 	int status = -1;
 
-	if (run && npaths == 2 && same_folder(paths[0], paths[1]))
+	a->mistake = run && npaths == 2 && same_folder(paths[0], paths[1]);
+	if (a->mistake)
 		error_set(err, KAB_USAGE,
 			"%s: a run against itself; expected another run, or one alone, whose arms "
 			"are compared",
 			paths[1]);
 	else if (run && npaths == 2)
 		other = store_open(paths[1], false, NULL, err);
-	if (run && (npaths == 1 || other))
+	if (run && (npaths == 1 || other)) {
 		c = compare_runs(run, other, &a->compare, err);
+		a->mistake = !c && err->status == KAB_USAGE;
+	}
 	if (c) {
 		status = comparison_status_for(c, a->fail_bits);
 		if (!a->letter)
@@ -226,13 +230,13 @@ int cmd_compare(int argc, char **argv)
 {
 	struct arguments a = {};
 	struct error err = {};
-	bool bisect = asks_for_bisect(argc, argv), mistake;
+	bool bisect = asks_for_bisect(argc, argv);
 	int nargs, ret = parse(&a, argc, argv, &nargs, &err);
 	char *newest = NULL, *only[1];
 
 	if (ret > 0)
 		return KAB_OK;
-	mistake = ret < 0;
+	a.mistake = ret < 0;
 	if (!ret && !nargs) {
 		newest = cli_newest_run("compare", &a.common, &err);
 		only[0] = newest;
@@ -247,5 +251,5 @@ int cmd_compare(int argc, char **argv)
 	if (ret < 0)
 		ret = cli_fail("compare", &err);
 	free(newest);
-	return bisect || a.bisect ? for_bisect(mistake, ret) : ret;
+	return bisect || a.bisect ? for_bisect(a.mistake, ret) : ret;
 }

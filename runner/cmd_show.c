@@ -336,7 +336,7 @@ static int show_list(bool json)
 		printf("%s  %-9s %-6s %s\n", text_at(run, "created"), text_at(run, "state"), text_at(run, "executor"),
 			text_at(run, "run"));
 	if (!json_array_size(list))
-		fprintf(stderr, "kab show: no run in %s\n", results);
+		fprintf(stderr, "kab show: no run in %s; compare, report and show take the reference run\n", results);
 	json_decref(list);
 	return KAB_OK;
 }

@@ -94,6 +94,15 @@ static void print_json(const struct store *run, const struct comparison *c, cons
 	cli_print_json(all);
 }
 
+/* And not, say, skipped. */
+static bool some_primary_unclear(const struct comparison *c)
+{
+	for (size_t i = 0; i < c->nrows; i++)
+		if (c->rows[i].primary && !c->rows[i].control && c->rows[i].verdict == VERDICT_UNCLEAR)
+			return comparison_status(c) == KAB_UNCLEAR;
+	return false;
+}
+
 static void print_text(const struct try_options *o, const struct store *run,
 	const struct comparison *c, const struct along *a)
 {
@@ -107,7 +116,7 @@ static void print_text(const struct try_options *o, const struct store *run,
 		printf("\n%s", each.data ? each.data : "");
 		buf_free(&each);
 	}
-	if (comparison_status(c) == KAB_UNCLEAR && !o->order.exact && !o->order.matrix)
+	if (some_primary_unclear(c) && !o->order.exact && !o->order.matrix)
 		printf("\nnot clear by time: kab try --exact counts instructions, and tells "
 		       "smaller changes\n");
 	printf("\n%s/report/cover-letter.txt\n%s/report/report.html\n", store_path(run),

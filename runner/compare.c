@@ -227,7 +227,7 @@ static void warn_of_strangers(struct comparison *c, const struct matrix *m, cons
 {
 	for (size_t i = 0; i < t->n; i++) {
 		const struct tally *v = &t->v[i];
-		size_t n = v->nok + v->warmups + v->skipped + v->failed;
+		size_t n = v->nok + v->warmups + v->passes + v->skipped + v->failed;
 
 		if (!is_known(m, v->arm))
 			comparison_warn(c, "%zu sample%s of %s %s of the arm '%s', which the matrix does not have, and left out.", n,

@@ -8,7 +8,9 @@
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics.h>
 
+#include "fixed_part.h"
 #include "util.h"
+#include "verdict.h"
 
 /* One arm in one cell, against the baseline. */
 struct meeting {
@@ -402,15 +404,15 @@ void pairs_clear(struct pairs *p)
 
 #define NO_PAIRS 1
 
-static int estimate_paired(struct looks *looks, const struct draft *d, enum quantity quantity,
+static int estimate_paired(struct looks *looks, const struct draft *d, double fixed,
 	const struct stats_options *opt, struct estimate *e, unsigned *left_out)
 {
 	struct groups base, arm;
 	struct pairs pairs;
 	int ret;
 
-	groups_make_of(d->base, d->row.metric.name, quantity, UNIT_BLOCK, &base);
-	groups_make_of(d->arm, d->row.metric.name, quantity, UNIT_BLOCK, &arm);
+	groups_make_without(d->base, d->row.metric.name, fixed, UNIT_BLOCK, &base);
+	groups_make_without(d->arm, d->row.metric.name, fixed, UNIT_BLOCK, &arm);
 	pairs_make(&base, &arm, &pairs);
 	*left_out = base.n + arm.n - 2 * pairs.n;
 	if (!pairs.n)
@@ -425,54 +427,54 @@ static int estimate_paired(struct looks *looks, const struct draft *d, enum quan
 	return ret;
 }
 
-static int estimate_unpaired(const struct draft *d, enum quantity quantity, enum unit unit, const struct stats_options *opt,
+static int estimate_unpaired(const struct draft *d, double fixed, enum unit unit, const struct stats_options *opt,
 	struct estimate *e)
 {
 	struct groups base, arm;
 	int ret;
 
-	groups_make_of(d->base, d->row.metric.name, quantity, unit, &base);
-	groups_make_of(d->arm, d->row.metric.name, quantity, unit, &arm);
+	groups_make_without(d->base, d->row.metric.name, fixed, unit, &base);
+	groups_make_without(d->arm, d->row.metric.name, fixed, unit, &arm);
 	ret = stats_compare_unpaired(base.v, base.n, arm.v, arm.n, opt, e);
 	groups_clear(&base);
 	groups_clear(&arm);
 	return ret;
 }
 
-static int estimate(const struct comparison *c, struct looks *looks, const struct draft *d, enum quantity quantity,
+static int estimate(const struct comparison *c, struct looks *looks, const struct draft *d, double fixed,
 	const struct stats_options *opt, struct estimate *e, unsigned *left_out)
 {
 	int ret;
 
 	if (c->paired)
-		ret = estimate_paired(looks, d, quantity, opt, e, left_out);
+		ret = estimate_paired(looks, d, fixed, opt, e, left_out);
 	else
-		ret = estimate_unpaired(d, quantity, UNIT_BOOT, opt, e);
+		ret = estimate_unpaired(d, fixed, UNIT_BOOT, opt, e);
 	/* On one machine that never reboots, visits do for boots, and where there is one, samples
 	 * for visits. */
 	if (!ret && !strcmp(c->executor, "local") && e->blocks < 2)
-		ret = estimate_unpaired(d, quantity, UNIT_SAMPLE, opt, e);
+		ret = estimate_unpaired(d, fixed, UNIT_SAMPLE, opt, e);
 	return ret;
 }
 
 /*
- * Where arms are not equally fast, what each sample has whatever it does is shared by more operations in one than in the other,
- * and an operation seems to have fewer of it. That can be all there is unless a sample as a whole has fewer, too: with n
- * operations, a + b n of the first and a + b n' > a + b n of the second are less an operation with the same a and b.
+ * Is a change of the same direction, and of some size, not shown without what may come with each sample whatever it does? An arm of
+ * more operations has less of that an operation.
  */
 static bool may_be_each_sample_s(const struct comparison *c, const struct draft *d)
 {
-	struct stats_options opt = {.ratio = true, .alpha = c->alpha, .comparisons = 1};
-	struct estimate ops, total;
+	const struct stats_options opt = {.alpha = c->alpha, .comparisons = 1};
+	const struct estimate *e = &d->row.e;
+	double least = e->effect < 0 ? -e->hi : e->lo, fixed;
+	struct estimate rest;
 	unsigned left_out;
 
-	if (!metric_counts_events(&d->row.metric) || estimate(c, NULL, d, QUANTITY_OPS, &opt, &ops, &left_out) ||
-		!(ops.lo > 1 || ops.hi < 1))
+	if (!metric_counts_events(&d->row.metric) || !(e->p < c->alpha))
 		return false;
-	opt.ratio = false;
-	if (estimate(c, NULL, d, QUANTITY_TOTAL, &opt, &total, &left_out))
+	fixed = fmax(fixed_part_at_most(d->base, d->row.metric.name), fixed_part_at_most(d->arm, d->row.metric.name));
+	if (fixed == 0 || estimate(c, NULL, d, fixed, &opt, &rest, &left_out))
 		return false;
-	return d->row.e.effect < 0 ? !(total.hi < 0) : !(total.lo > 0);
+	return !((e->effect < 0 ? -rest.hi : rest.lo) > fmin(verdict_limit(&d->row, c->threshold), least / 2));
 }
 
 bool draft_estimate(const struct comparison *c, struct draft *d)
@@ -483,7 +485,7 @@ bool draft_estimate(const struct comparison *c, struct draft *d)
 		.comparisons = d->comparisons,
 	};
 	struct estimate e;
-	int ret = estimate(c, c->looks, d, QUANTITY_METRIC, &opt, &e, &d->left_out);
+	int ret = estimate(c, c->looks, d, 0, &opt, &e, &d->left_out);
 
 	if (!ret) {
 		d->row.e = e;

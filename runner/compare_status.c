@@ -17,7 +17,7 @@ enum kab_exit comparison_status_for(const struct comparison *c, unsigned fail_on
 		if (!r->primary || r->control)
 			continue;
 		asked++;
-		decided += r->verdict == VERDICT_SAME || verdict_is_change(r->verdict);
+		decided += r->verdict == VERDICT_SAME || r->verdict == VERDICT_FAILED || verdict_is_change(r->verdict);
 		if (r->verdict == VERDICT_REGRESSION)
 			seen |= FAIL_ON_REGRESSION;
 		else if (r->verdict == VERDICT_FAILED)

@@ -292,7 +292,11 @@ static void put_counts(struct table *t)
 
 static void put_how(struct table *t)
 {
-	if (t->c->paired && t->c->nrows)
+	bool paired = false;
+
+	for (size_t i = 0; i < t->c->nrows; i++)
+		paired |= t->c->rows[i].e.paired;
+	if (paired)
 		buf_addstr(&t->out, "columns of arms are medians of all their samples; effects come from differences within blocks\n");
 }
 

@@ -280,15 +280,22 @@ static void set_effects(struct power *p, double effect)
 	memcpy(p->effects, effect > 0 ? &effect : usual, p->neffects * sizeof(*usual));
 }
 
-/* The machine's own word, where it has one. */
-static double sample_seconds(const struct store *run)
+/* What the run took, as a multiple of what would have been told of it beforehand; 1: it does not say. */
+static double pace_of(const struct store *run)
 {
-	const json_t *overhead = json_object_get(store_run(run), "overhead");
-	double ns = (double)json_integer_value(json_object_get(overhead, "wall_ns"));
-	size_t n;
+	const json_t *o = store_run(run);
+	double wall_s = (double)json_integer_value(json_object_get(json_object_get(o, "overhead"), "wall_ns")) / 1e9;
+	const struct plan_options opt = {
+		.only = json_string_value(json_object_get(json_object_get(o, "options"), "only")),
+		.blocks = (unsigned)json_integer_value(json_object_get(json_object_get(o, "plan"), "blocks")),
+		.aa = json_is_true(json_object_get(json_object_get(o, "options"), "aa")),
+		.seed = 1,
+	};
+	struct plan *plan = plan_make(store_matrix(run), &opt, NULL);
+	double told = plan ? run_estimate_s(plan) : 0;
 
-	store_samples(run, &n);
-	return n && ns > 0 ? ns / 1e9 / (double)n : NAN;
+	plan_free(plan);
+	return told > 0 && wall_s > 0 ? wall_s / told : 1;
 }
 
 int power_make(const struct plan *plan, const struct store *earlier, double effect, struct power *p,
@@ -299,7 +306,7 @@ int power_make(const struct plan *plan, const struct store *earlier, double effe
 		compare_runs(earlier, NULL, &(struct compare_options){.alpha = ALPHA, .apart = apart}, err);
 	struct tallies t;
 
-	*p = (struct power){.run = xstrdup(store_path(earlier)), .sample_s = sample_seconds(earlier)};
+	*p = (struct power){.run = xstrdup(store_path(earlier)), .pace = pace_of(earlier)};
 	if (!c)
 		return -1;
 	if (store_matrix(earlier)->executor != plan->matrix->executor) {
@@ -350,9 +357,7 @@ static size_t boots_a_block(const struct plan *plan)
 
 static double minutes(const struct power *p, const struct plan *plan, unsigned blocks)
 {
-	double all = isnan(p->sample_s) ? run_estimate_s(plan) : p->sample_s * (double)plan_samples(plan);
-
-	return all / plan_blocks(plan) * blocks / 60;
+	return p->pace * run_estimate_s(plan) / plan_blocks(plan) * blocks / 60;
 }
 
 static void add_row(struct buf *b, const struct power *p, const struct power_row *r, int width)

@@ -25,7 +25,7 @@ struct power {
 	size_t n;
 	unsigned blocks[POWER_EFFECTS_MAX]; /* that find it in every cell; 0: not to be told */
 	char *run;			    /* path of the earlier run */
-	double sample_s; /* what a sample of it took, its share of the boots in it; NAN: it does not say */
+	double pace;	 /* how long it took, as a multiple of what a plan tells; 1: it does not say */
 	size_t from_blocks;		    /* of the cell that the fewest blocks of it tell of */
 	double at_most; /* times as many blocks it may take, since those may have varied by less than they do: the upper
 			   95 % limit of a normal variance */

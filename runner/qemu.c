@@ -28,8 +28,11 @@
 static const struct {
 	const char *name, *accel, *cpu, *cmdline;
 } accels[] = {
-	/* One thread a vCPU. TCG walks five-level page tables slower than four. */
-	[QEMU_TCG] = {"tcg", "tcg,thread=multi", "max,la57=off", " tsc=reliable no_timer_check"},
+	/*
+	 * One thread a vCPU. TCG walks five-level page tables slower than four. A vCPU that the host has no time for is one that
+	 * is stuck, to a detector of soft lockups that waits 20 s: 60 s.
+	 */
+	[QEMU_TCG] = {"tcg", "tcg,thread=multi", "max,la57=off", " tsc=reliable no_timer_check watchdog_thresh=30"},
 	[QEMU_KVM] = {"kvm", "kvm", "max", ""},
 	/*
 	 * Guest time is the number of instructions executed (shift=0: one a nanosecond), and

@@ -112,12 +112,12 @@ size_t report_count(const struct report *r, enum verdict v);
 /* "2 improvements, 1 regression, 12 same, 5 unclear of 20 primary comparisons", or that there is
  * none. Caller frees. */
 char *report_summary(const struct report *r);
-/* The word for @v with its number, "1 regression" or "2 regressions". */
 /*
  * Calls @tell with a line for each arm that the tables name, "patched: Linux 6.1.192 + vm-local-cpu"; none where run.json does not
  * say. @text is the caller's own again after it.
  */
 void report_arms(const struct report *r, void (*tell)(struct buf *b, const char *text), struct buf *b);
+/* The word for @v with its number, "1 regression" or "2 regressions". */
 const char *report_verdict_plural(enum verdict v, size_t n);
 /* "Holm over 20 comparisons, alpha 0.05, threshold 2 %, 10 blocks". Caller frees. */
 char *report_method_line(const struct report *r);

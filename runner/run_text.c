@@ -147,8 +147,11 @@ char *run_text_arm(const json_t *arm)
 	size_t i;
 
 	buf_addstr(&b, *version ? version : "the running kernel");
-	json_array_foreach (json_object_get(arm, "series"), i, item)
-		buf_addf(&b, " + %s", json_string_value(item));
+	json_array_foreach (json_object_get(arm, "series"), i, item) {
+		const char *name = json_string_value(item), *slash = name ? strrchr(name, '/') : NULL;
+
+		buf_addf(&b, " + %s", slash ? slash + 1 : name);
+	}
 	json_array_foreach (json_object_get(arm, "config"), i, item)
 		buf_addf(&b, ", config %s", json_string_value(item));
 	if (*cmdline)
@@ -157,7 +160,7 @@ char *run_text_arm(const json_t *arm)
 }
 
 struct times_sampled {
-	unsigned timed, warmups;
+	unsigned timed, warmups, passes;
 };
 
 static struct times_sampled count_in(const struct plan_boot *boot, size_t cell)
@@ -169,6 +172,7 @@ static struct times_sampled count_in(const struct plan_boot *boot, size_t cell)
 
 		t.timed += s->cell == cell && !s->warmup;
 		t.warmups += s->cell == cell && s->warmup && !s->pass;
+		t.passes += s->cell == cell && s->pass;
 	}
 	return t;
 }
@@ -181,8 +185,11 @@ void run_text_cells(struct buf *b, const struct plan *plan)
 
 		for (size_t i = 0; i < plan->nboots && !t.timed; i++)
 			t = count_in(&plan->boots[i], c);
-		buf_addf(b, "  %s: %u sample%s in each boot, after %u warm-up%s\n", plan->cells[c].id, t.timed, plural(t.timed),
-			t.warmups, plural(t.warmups));
+		buf_addf(b, "  %s: %u sample%s in each boot that has it, after %u warm-up%s", plan->cells[c].id, t.timed,
+			plural(t.timed), t.warmups, plural(t.warmups));
+		if (t.passes)
+			buf_addf(b, ", and %u for captures alone", t.passes);
+		buf_addstr(b, "\n");
 	}
 	buf_addstr(b, "  each block has an order of its own: -v tells it, boot by boot\n");
 }

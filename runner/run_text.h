@@ -14,7 +14,7 @@ void run_text_duration(double seconds, char *out, size_t size);
  */
 void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm *arms);
 /*
- * What an arm of run.json was made of: "6.1.192 + vm-local-cpu:1, config netns, cmdline "quiet"", or "the running kernel".
+ * What an arm of run.json was made of, series by the last part of their paths: "6.1.192 + vm-local-cpu:1, config netns, cmdline "quiet"", or "the running kernel".
  * Caller frees.
  */
 char *run_text_arm(const json_t *arm);

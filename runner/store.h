@@ -54,7 +54,7 @@ char *store_find_newest(const char *results);
 /* State in run.json is "finished". */
 bool store_finished(const json_t *run);
 /*
- * The runs in the folder @results that this kab can read, oldest first: objects of run (its folder), name, state, created, finished
+ * The runs in the folder @results that this kab can read, the one begun first at the head: objects of run (its folder), name, state, created, finished
  * and executor. Empty where there are none. New reference.
  */
 json_t *store_list(const char *results);

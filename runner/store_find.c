@@ -70,24 +70,28 @@ static bool is_finished(void *arg, const json_t *run)
 
 char *store_find_newest(const char *results)
 {
+	/* In a clone, and as it is installed: no results/ there, which would be where root's runs go. */
+	static const char *const places[] = {"results/reference", "reference"};
 	char *path = store_find(results, is_finished, NULL);
-	json_t *run;
 
-	if (path)
-		return path;
-	path = xasprintf("%s/results/reference", kab_home());
-	run = peek(path);
-	if (run) {
+	for (size_t i = 0; i < ARRAY_SIZE(places) && !path; i++) {
+		json_t *run;
+
+		path = xasprintf("%s/%s", kab_home(), places[i]);
+		run = peek(path);
+		if (!run) {
+			free(path);
+			path = NULL;
+		}
 		json_decref(run);
-		return path;
 	}
-	free(path);
-	return NULL;
+	return path;
 }
 
-static int by_age(const void *left, const void *right)
+static int by_beginning(const void *left, const void *right)
 {
-	json_int_t a = age_key(*(json_t *const *)left), b = age_key(*(json_t *const *)right);
+	json_int_t a = json_integer_value(json_object_get(*(json_t *const *)left, "created_ns"));
+	json_int_t b = json_integer_value(json_object_get(*(json_t *const *)right, "created_ns"));
 
 	return (a > b) - (a < b);
 }
@@ -126,7 +130,7 @@ json_t *store_list(const char *results)
 	if (dir)
 		closedir(dir);
 	if (n)
-		qsort(runs, n, sizeof(json_t *), by_age);
+		qsort(runs, n, sizeof(json_t *), by_beginning);
 	for (size_t i = 0; i < n; i++) {
 		json_array_append_new(list, entry_of(runs[i]));
 		json_decref(runs[i]);

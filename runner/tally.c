@@ -108,21 +108,12 @@ static unsigned unit_number(const struct sample *s, enum unit unit, size_t posit
 	return position;
 }
 
-static double quantity_of(const struct sample *s, const char *metric, enum quantity quantity)
-{
-	double value = sample_metric(s, metric);
-
-	if (quantity == QUANTITY_METRIC || !isfinite(value))
-		return value;
-	return quantity == QUANTITY_OPS ? (double)s->ops : value * (double)s->ops;
-}
-
 void groups_make(const struct tally *t, const char *metric, enum unit unit, struct groups *g)
 {
-	groups_make_of(t, metric, QUANTITY_METRIC, unit, g);
+	groups_make_without(t, metric, 0, unit, g);
 }
 
-void groups_make_of(const struct tally *t, const char *metric, enum quantity quantity, enum unit unit, struct groups *g)
+void groups_make_without(const struct tally *t, const char *metric, double fixed, enum unit unit, struct groups *g)
 {
 	size_t nok = t ? t->nok : 0, used = 0;
 
@@ -132,7 +123,8 @@ void groups_make_of(const struct tally *t, const char *metric, enum quantity qua
 	g->turns = xcalloc(nok, sizeof(*g->turns));
 	g->n = 0;
 	for (size_t i = 0; i < nok; i++) {
-		double value = quantity_of(t->ok[i], metric, quantity);
+		double share = fixed > 0 ? fixed / (double)t->ok[i]->ops : 0;
+		double value = sample_metric(t->ok[i], metric) - share;
 		unsigned number = unit_number(t->ok[i], unit, i);
 
 		if (!isfinite(value))

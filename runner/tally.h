@@ -45,12 +45,10 @@ struct groups {
 	unsigned *turns; /* of the values, 0: none; groups of blocks point into them */
 };
 
-/* What is taken of a sample: a metric, the metric for all of its operations, or the number of these. */
-enum quantity { QUANTITY_METRIC, QUANTITY_TOTAL, QUANTITY_OPS };
-
-/* @t may be NULL: no groups. groups_make() is of QUANTITY_METRIC. */
+/* @t may be NULL: no groups. */
 void groups_make(const struct tally *t, const char *metric, enum unit unit, struct groups *g);
-void groups_make_of(const struct tally *t, const char *metric, enum quantity quantity, enum unit unit, struct groups *g);
+/* Of a count an operation, without the @fixed of them that a sample has whatever it does. */
+void groups_make_without(const struct tally *t, const char *metric, double fixed, enum unit unit, struct groups *g);
 void groups_clear(struct groups *g);
 
 #endif

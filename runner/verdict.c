@@ -39,7 +39,7 @@ static double none(const struct row *r)
  * A difference has no threshold of its own, so that of the ratios is taken of the baseline's size,
  * and where the baseline is next to nothing, the least that means anything (metric_floor()).
  */
-static double limit_of(const struct row *r, double threshold)
+double verdict_limit(const struct row *r, double threshold)
 {
 	if (r->metric.scale == SCALE_RATIO)
 		return threshold;
@@ -206,7 +206,7 @@ static void explain_far(struct row *r)
 
 void verdict_judge(struct row *r, const struct verdict_rule *rule)
 {
-	r->limit = limit_of(r, rule->threshold);
+	r->limit = verdict_limit(r, rule->threshold);
 	if (within_limit(r) && some_blocks_far_off(r)) {
 		r->verdict = VERDICT_UNCLEAR;
 		explain_far(r);
@@ -217,7 +217,7 @@ void verdict_judge(struct row *r, const struct verdict_rule *rule)
 		r->verdict = VERDICT_SAME;
 	} else if (r->p_adj < rule->alpha && interval_excludes_none(r) && r->each_sample_s) {
 		r->verdict = VERDICT_UNCLEAR;
-		r->note = xasprintf("a sample has no %s of it: may be what comes with each, among %s operations",
+		r->note = xasprintf("not shown to be %s than what comes with each sample, whatever it does, among %s operations",
 			r->e.effect < 0 ? "less" : "more", r->e.effect < 0 ? "more" : "fewer");
 	} else if (r->p_adj < rule->alpha && interval_excludes_none(r)) {
 		r->verdict = direction(r);

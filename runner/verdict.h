@@ -10,6 +10,8 @@ struct verdict_rule {
 	size_t comparisons; /* m of the correction that p_adj went through */
 };
 
+/* What a row's effect may be and still be "same", as |ratio - 1| or |difference|; @threshold: a share. */
+double verdict_limit(const struct row *r, double threshold);
 /*
  * Sets @r's verdict, limit, more_blocks and note from its estimate, p_adj and metric.
  *

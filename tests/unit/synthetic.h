@@ -15,6 +15,7 @@ struct synth_rule {
 	enum sample_status status; /* other than SAMPLE_OK: that is what becomes of the sample */
 	const char *reason;
 	unsigned from_block, to_block; /* [from, to); to 0: all */
+	bool a_sample;	/* @mean is of a whole sample: divided by its operations, which a rule before this one may set */
 	unsigned every; /* of the turns of a cell; 0: all */
 };
 

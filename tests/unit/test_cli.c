@@ -100,6 +100,7 @@ static void test_the_newest_run_is_meant(void **state)
 			fail_msg("%s: %s", verbs[i], out.data);
 	}
 	assert_int_equal(call(&out, "show --list"), KAB_OK);
+	assert_non_null(strstr(out.data, "no run in "));
 	assert_int_equal(call(&out, "show --list results/reference"), KAB_USAGE);
 	call(&out, "show --json");
 	assert_int_equal(out.data[0], '{');
@@ -110,7 +111,6 @@ static void test_the_newest_run_is_meant(void **state)
 	dir_remove(results, NULL);
 }
 
-/* What is asked for is whether the matrix is the right one; each of its boots only if that is asked, too. */
 static void test_help_for_a_verb(void **state)
 {
 	struct buf out = {};
@@ -125,6 +125,7 @@ static void test_help_for_a_verb(void **state)
 	buf_free(&out);
 }
 
+/* What is asked for is whether the matrix is the right one; each of its boots only if that is asked, too. */
 static void test_a_plan_is_short(void **state)
 {
 	struct buf out = {};
@@ -132,7 +133,7 @@ static void test_a_plan_is_short(void **state)
 	(void)state;
 	assert_int_equal(call(&out, "run --dry-run matrix/quick.yaml --blocks 50"), KAB_OK);
 	assert_non_null(strstr(out.data, "pipe/mode=process: "));
-	assert_non_null(strstr(out.data, " samples in each boot, after 1 warm-up\n"));
+	assert_non_null(strstr(out.data, " samples in each boot that has it, after 1 warm-up\n"));
 	assert_null(strstr(out.data, "b049."));
 	/* Whatever arm is the first to boot: the control leaves cells out. */
 	for (unsigned seed = 1; seed < 9; seed++) {

@@ -345,24 +345,51 @@ static void test_primary_figure_of_one_side(void **state)
 	assert_int_equal(comparison_status(c), KAB_UNCLEAR);
 }
 
-/* Eight events with each sample, whatever it does, are fewer an operation where that has more operations. */
+/*
+ * Of a count an operation that falls fourfold where there are four times as many operations: all of it may be what comes with a
+ * sample, eight events of it, unless a sample has fewer, too, or how it goes with the operations tells.
+ */
 static void test_counts_of_each_sample_are_no_change(void **state)
 {
-	static const char ticks[] = "timer_interrupts_per_op", flushes[] = "tlb_shootdowns_per_op";
+	static const char ticks[] = "timer_interrupts_per_op", flushes[] = "tlb_shootdowns_per_op", wakeups[] = "wakeups_per_op";
 	struct synth *s = SYNTH(pipe_matrix, {"stock", NULL, "ops_per_s", 1000, QUIET},
-		{"patched", NULL, "ops_per_s", 4000, QUIET}, {"patched", NULL, "ops", 4000, STEADY},
-		{"stock", NULL, ticks, 0.008, STEADY}, {"patched", NULL, ticks, 0.002, STEADY},
-		{"stock", NULL, flushes, 3, STEADY}, {"patched", NULL, flushes, 0.003, STEADY},
-		{"stock", NULL, "wakeups_per_op", 1, STEADY}, {"patched", NULL, "wakeups_per_op", 2, STEADY});
+		{"patched", NULL, "ops_per_s", 4000, QUIET}, {"stock", NULL, "ops", 1000, .sample_sd = 0.05},
+		{"patched", NULL, "ops", 4000, .sample_sd = 0.05}, 
+		{NULL, NULL, ticks, 8, STEADY, .a_sample = true}, {"stock", NULL, flushes, 3, STEADY},
+		{"patched", NULL, flushes, 0.003, STEADY}, {"stock", NULL, wakeups, 2, STEADY},
+		{"patched", NULL, wakeups, 0.5, STEADY});
 	const struct comparison *c = compare(*state, s);
 	const struct row *r = find_row(c, "pipe", "patched", ticks);
 
 	assert_true(r->p_adj < 0.05 && r->e.effect < 0);
 	assert_int_equal(r->verdict, VERDICT_UNCLEAR);
-	expect_words(r->note, "a sample has no less of it");
-	/* These a sample has fewer of, and those more an operation of more operations. */
+	expect_words(r->note, "what comes with each sample");
+	/* Fewer in a sample. */
 	assert_int_equal(find_row(c, "pipe", "patched", flushes)->verdict, VERDICT_IMPROVEMENT);
-	assert_int_equal(find_row(c, "pipe", "patched", "wakeups_per_op")->verdict, VERDICT_REGRESSION);
+	/* As many in a sample as before, but what has more operations has more of them. */
+	assert_int_equal(find_row(c, "pipe", "patched", wakeups)->verdict, VERDICT_IMPROVEMENT);
+}
+
+/* A tick less is one less, and does not make all of the rest less an operation. */
+static void test_a_small_part_of_each_sample_s(void **state)
+{
+	static const char ticks[] = "timer_interrupts_per_op";
+	struct synth *s = SYNTH(pipe_matrix, {"stock", NULL, "ops_per_s", 1000, QUIET},
+		{"patched", NULL, "ops_per_s", 4000, QUIET}, {"stock", NULL, "ops", 1000, .sample_sd = 0.05},
+		{"patched", NULL, "ops", 4000, .sample_sd = 0.05}, {"stock", NULL, ticks, 126, STEADY, .a_sample = true},
+		{"patched", NULL, ticks, 125, STEADY, .a_sample = true});
+
+	assert_int_equal(find_row(compare(*state, s), "pipe", "patched", ticks)->verdict, VERDICT_UNCLEAR);
+}
+
+/* Who does as many operations shares what comes with a sample among as many. */
+static void test_counts_of_as_many_operations(void **state)
+{
+	static const char ticks[] = "timer_interrupts_per_op";
+	struct synth *s = SYNTH(pipe_matrix, {NULL, NULL, "ops_per_s", 1000, QUIET},
+		{"stock", NULL, ticks, 40, STEADY, .a_sample = true}, {"patched", NULL, ticks, 30, STEADY, .a_sample = true});
+
+	assert_int_equal(find_row(compare(*state, s), "pipe", "patched", ticks)->verdict, VERDICT_IMPROVEMENT);
 }
 
 static void test_samples_of_an_unknown_arm(void **state)
@@ -1298,6 +1325,8 @@ int main(void)
 		T(test_all_skipped_decides_nothing),
 		T(test_primary_figure_of_one_side),
 		T(test_counts_of_each_sample_are_no_change),
+		T(test_a_small_part_of_each_sample_s),
+		T(test_counts_of_as_many_operations),
 		T(test_samples_of_an_unknown_arm),
 		T(test_counts_that_may_be_zero),
 		T(test_secondary_metrics_are_corrected_one_by_one),

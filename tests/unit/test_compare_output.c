@@ -281,6 +281,10 @@ static void test_verb_refuses_bad_usage(void **state)
 	free(out);
 	assert_int_equal(VERB(w->results, "--bisect"), 125);
 	free(out);
+	assert_int_equal(VERB("--baseline", "nosuch", "--bisect", w->path), 130);
+	free(out);
+	assert_int_equal(VERB("--bisect", w->path, w->path), 130);
+	free(out);
 	assert_int_equal(VERB("--alpha", "7", "--bisect", w->path), 130);
 	free(out);
 	assert_int_equal(VERB("--bisect", "--nosuch", w->path), 130);

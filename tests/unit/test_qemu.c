@@ -68,6 +68,7 @@ static void test_plain_machine(void **state)
 	assert_has(line, "|-m|2048M|");
 	assert_has(line, "|-no-reboot|");
 	assert_has(line, "panic=-1");
+	assert_has(line, " watchdog_thresh=30");
 	assert_has(line, "schedstats=enable");
 	assert_has(line, "socket,id=agent,fd=7");
 	assert_has(line, "socket,id=qmp,fd=8");

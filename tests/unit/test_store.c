@@ -467,12 +467,12 @@ static void test_find(void **state)
 	found = store_find_newest(f->results);
 	assert_string_equal(found, first);
 	free(found);
-	/* All of them, the one that is not finished by its beginning; not what this kab cannot read. */
+	/* All of them, by when they began; not what this kab cannot read. */
 	list = store_list(f->results);
 	assert_int_equal(json_array_size(list), 3);
-	assert_string_equal(run_at(list, 0), third);
+	assert_string_equal(run_at(list, 0), first);
 	assert_string_equal(run_at(list, 1), second);
-	assert_string_equal(run_at(list, 2), first);
+	assert_string_equal(run_at(list, 2), third);
 	json_decref(list);
 	fixture_write(first, "run.json",
 		"{\"schema\": 2, \"state\": \"finished\", \"finished_ns\": 9000000000000000000}");

@@ -56,6 +56,23 @@ static const char *const fewer_turns[] = { "VM_LOCAL_CPU_REMAPS=300000", "RSEQ_V
 
 #define MAX_SETTINGS 8
 #define TIMEOUT_S 1500
+#define FULL_TIMEOUT_S 7200 /* whole turns on a kernel that checks itself; a guest that hangs is noticed by its silence */
+#define LINES_TOLD 20
+
+/* The last lines of @text, each as a comment. */
+static void tell_end(const char *text)
+{
+	const char *from = text + strlen(text);
+
+	for (unsigned lines = 0; from > text && (from[-1] != '\n' || ++lines <= LINES_TOLD); from--)
+		;
+	while (*from) {
+		size_t n = strcspn(from, "\n");
+
+		print_message("#   %.*s\n", (int)n, from);
+		from += n + (from[n] == '\n');
+	}
+}
 
 /* -1: it could not be run. 0; 1: and its guest is gone. */
 static int run_selftest(struct guests *g, const char *path, const struct selection *selected, struct results *r)
@@ -64,7 +81,7 @@ static int run_selftest(struct guests *g, const char *path, const struct selecti
 	const char *argv[MAX_SETTINGS + 3] = { "/usr/bin/env" };
 	const char *name = strrchr(path, '/') + 1;
 	struct job job = { .id = name, .argv = argv, .host_root = true,
-		.timeout_s = selected->timeout_s ? selected->timeout_s : TIMEOUT_S };
+		.timeout_s = selected->timeout_s ? selected->timeout_s : getenv("KAB_TEST_FULL") ? FULL_TIMEOUT_S : TIMEOUT_S };
 	size_t n = 1;
 	struct job_result res = {};
 	unsigned failed = r->failed;
@@ -91,10 +108,13 @@ static int run_selftest(struct guests *g, const char *path, const struct selecti
 		r->failed++;
 	} else if (res.exit_status == 4) { /* kselftest's KSFT_SKIP */
 		r->skipped++;
-	} else if (res.exit_status && r->failed == failed) {
-		print_message("# %s: exit status %d: %s\n", name, res.exit_status,
-			res.err_out ? res.err_out : "");
-		r->failed++;
+	} else if (res.exit_status) {
+		print_message("# %s: exit status %d\n", name, res.exit_status);
+		r->failed += r->failed == failed;
+	}
+	if (r->failed != failed) {
+		tell_end(res.out ? res.out : "");
+		tell_end(res.err_out ? res.err_out : "");
 	}
 	print_message("# %s: %.1f s\n", name, (now_ns() - began) / 1e9);
 	gone = res.machine_lost;

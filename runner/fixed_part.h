@@ -9,7 +9,7 @@
 #include "tally.h"
 
 /*
- * The most that can come with a sample of @t, by how the totals of its samples go with their operations: a + b n, where b is at
+ * The most that can come with a sample of @t, in nine of ten, by how the totals of its samples go with their operations: a + b n, where b is at
  * least the lower end of the 95 % interval of Theil and Sen's slope (Sen, 1968, JASA 63:1379). Where operations do not vary, all of
  * it can. 0: no sample has the metric.
  */

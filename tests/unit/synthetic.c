@@ -74,7 +74,7 @@ static void follow(const struct maker *m, size_t rule, size_t cell, struct sampl
 	if (r->metric && !strcmp(r->metric, "ops"))
 		smp->ops = (uint64_t)(r->mean * exp(noise));
 	else if (r->a_sample)
-		sample_set_metric(smp, r->metric, r->mean / (double)smp->ops);
+		sample_set_metric(smp, r->metric, round(r->mean * exp(noise)) / (double)smp->ops);
 	/* A count that never varies stays what it is. */
 	else if (r->metric && r->boot_sd == 0 && r->sample_sd == 0 && r->slope == 0)
 		sample_set_metric(smp, r->metric, r->mean * warmup_factor(m, smp));

@@ -382,6 +382,18 @@ static void test_a_small_part_of_each_sample_s(void **state)
 	assert_int_equal(find_row(compare(*state, s), "pipe", "patched", ticks)->verdict, VERDICT_UNCLEAR);
 }
 
+/* Three to six faults a sample on both kernels, by chance, of which one does hundreds of times as many operations. */
+static void test_what_comes_with_a_sample_varies(void **state)
+{
+	static const char faults[] = "minor_faults_per_op";
+	struct synth *s = SYNTH(pipe_matrix, {"stock", NULL, "ops_per_s", 10, NOISY},
+		{"patched", NULL, "ops_per_s", 4000, NOISY}, {"stock", NULL, "ops", 12, .sample_sd = 0.6},
+		{"patched", NULL, "ops", 5000, .sample_sd = 0.3}, {NULL, NULL, faults, 3.4, .sample_sd = 0.2, .a_sample = true});
+
+	for (s->seed = 1; s->seed < 6; s->seed++)
+		assert_int_equal(find_row(compare(*state, s), "pipe", "patched", faults)->verdict, VERDICT_UNCLEAR);
+}
+
 /* Who does as many operations shares what comes with a sample among as many. */
 static void test_counts_of_as_many_operations(void **state)
 {
@@ -1326,6 +1338,7 @@ int main(void)
 		T(test_primary_figure_of_one_side),
 		T(test_counts_of_each_sample_are_no_change),
 		T(test_a_small_part_of_each_sample_s),
+		T(test_what_comes_with_a_sample_varies),
 		T(test_counts_of_as_many_operations),
 		T(test_samples_of_an_unknown_arm),
 		T(test_counts_that_may_be_zero),

@@ -217,29 +217,22 @@ static void take_rows(struct comparison *c, const struct drafts *d)
 				c->rows[c->nrows++] = d->v[i].row;
 }
 
-static bool is_known(const struct matrix *m, const char *arm)
+/* Samples of no arm of the matrix: somebody edited them, or they are of another run. */
+static void warn_of_stranger(struct comparison *c, const struct tally *t)
 {
-	return matrix_arm(m, arm) != NULL;
-}
+	size_t n = t->nok + t->warmups + t->passes + t->skipped + t->failed;
 
-/* Lines that somebody edited, or that are of another run. */
-static void warn_of_strangers(struct comparison *c, const struct matrix *m, const struct tallies *t)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		const struct tally *v = &t->v[i];
-		size_t n = v->nok + v->warmups + v->passes + v->skipped + v->failed;
-
-		if (!is_known(m, v->arm))
-			comparison_warn(c, "%zu sample%s of %s %s of the arm '%s', which the matrix does not have, and left out.", n,
-				n == 1 ? "" : "s", v->cell, n == 1 ? "is" : "are", v->arm);
-	}
+	comparison_warn(c, "%zu sample%s of %s %s of the arm '%s', which the matrix does not have, and left out.", n, n == 1 ? "" : "s",
+		t->cell, n == 1 ? "is" : "are", t->arm);
 }
 
 static void count_samples(struct comparison *c, const struct matrix *m, const struct tallies *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		if (!is_known(m, t->v[i].arm))
+		if (!matrix_arm(m, t->v[i].arm)) {
+			warn_of_stranger(c, &t->v[i]);
 			continue;
+		}
 		c->ok += t->v[i].nok;
 		c->warmups += t->v[i].warmups;
 		c->skipped += t->v[i].skipped;
@@ -364,11 +357,8 @@ static void compare(struct comparison *c, const struct row_source *src, bool bh)
 static void sum_up(struct comparison *c, const struct row_source *src)
 {
 	count_samples(c, src->plan->matrix, src->base);
-	warn_of_strangers(c, src->plan->matrix, src->base);
-	if (src->other) {
+	if (src->other)
 		count_samples(c, src->other_plan->matrix, src->arm);
-		warn_of_strangers(c, src->other_plan->matrix, src->arm);
-	}
 	count_outliers(c);
 	count_controls(c);
 	measure_floor(c);

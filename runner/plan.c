@@ -449,12 +449,3 @@ unsigned plan_blocks_needed(size_t m, double alpha)
 		blocks++;
 	return blocks;
 }
-
-size_t plan_samples(const struct plan *p)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->nboots; i++)
-		n += p->boots[i].nsamples;
-	return n;
-}

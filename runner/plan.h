@@ -74,7 +74,4 @@ size_t plan_primary_comparisons(const struct plan *p);
 /* Fewest blocks whose p floor lies below alpha / m. */
 unsigned plan_blocks_needed(size_t m, double alpha);
 
-/* Of all boots, warm-ups and passes included. */
-size_t plan_samples(const struct plan *p);
-
 #endif

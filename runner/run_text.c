@@ -24,6 +24,15 @@ void run_text_duration(double seconds, char *out, size_t size)
 		snprintf(out, size, "%lu s", s);
 }
 
+static size_t plan_samples(const struct plan *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->nboots; i++)
+		n += p->boots[i].nsamples;
+	return n;
+}
+
 static const char *plural(size_t n)
 {
 	return n == 1 ? "" : "s";

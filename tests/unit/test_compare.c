@@ -354,7 +354,7 @@ static void test_counts_of_each_sample_are_no_change(void **state)
 	static const char ticks[] = "timer_interrupts_per_op", flushes[] = "tlb_shootdowns_per_op", wakeups[] = "wakeups_per_op";
 	struct synth *s = SYNTH(pipe_matrix, {"stock", NULL, "ops_per_s", 1000, QUIET},
 		{"patched", NULL, "ops_per_s", 4000, QUIET}, {"stock", NULL, "ops", 1000, .sample_sd = 0.05},
-		{"patched", NULL, "ops", 4000, .sample_sd = 0.05}, 
+		{"patched", NULL, "ops", 4000, .sample_sd = 0.05},
 		{NULL, NULL, ticks, 8, STEADY, .a_sample = true}, {"stock", NULL, flushes, 3, STEADY},
 		{"patched", NULL, flushes, 0.003, STEADY}, {"stock", NULL, wakeups, 2, STEADY},
 		{"patched", NULL, wakeups, 0.5, STEADY});

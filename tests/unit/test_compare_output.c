@@ -242,8 +242,11 @@ static void test_verb_prints_and_exits_by_verdict(void **state)
 	assert_int_equal(VERB(w->path), KAB_OK);
 	assert_non_null(strstr(out, "improvement"));
 	free(out);
-	assert_int_equal(VERB(w->path, "--json"), KAB_OK);
+	assert_int_equal(VERB(w->path, "--json", "--baseline=patched", "--fail-on=none"), KAB_OK);
 	assert_int_equal(out[0], '{');
+	assert_non_null(strstr(out, "\"exit\": 0,"));
+	assert_non_null(strstr(out, "\"status\": 1"));
+	assert_non_null(strstr(out, w->path));
 	free(out);
 	/* Seen from the patched kernel, stock is worse. */
 	assert_int_equal(VERB("--baseline=patched", w->path), KAB_REGRESSION);

@@ -12,6 +12,7 @@
 #include <gsl/gsl_rng.h>
 
 #include "power.h"
+#include "run.h"
 #include "stats.h"
 #include "synthetic.h"
 #include "util.h"
@@ -195,6 +196,25 @@ static void test_turns(void **state)
 	assert_true(isnan(told_by(10, false, 10)));
 }
 
+/* How long blocks take goes by what the earlier run took, as a multiple of what would have been told of it. */
+static void test_pace_of_the_earlier_run(void **state)
+{
+	const struct world *w = *state;
+	struct plan *plan = plan_make(store_matrix(w->run), NULL, NULL);
+	json_int_t twice = (json_int_t)(2e9 * run_estimate_s(plan));
+	struct error err;
+	struct power p;
+
+	assert_int_equal(power_make(w->plan, w->run, 0, &p, &err), 0);
+	assert_true(p.pace == 1);
+	power_clear(&p);
+	json_object_set_new((json_t *)store_run(w->run), "overhead", json_pack("{s:I}", "wall_ns", twice));
+	assert_int_equal(power_make(w->plan, w->run, 0, &p, &err), 0);
+	assert_true(fabs(p.pace - 2) < 1e-6);
+	power_clear(&p);
+	plan_free(plan);
+}
+
 static void test_output(void **state)
 {
 	const struct world *w = *state;
@@ -244,6 +264,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_variances_are_taken_apart, setup, teardown),
 		cmocka_unit_test(test_what_blocks_tell_of_a_variance),
 		cmocka_unit_test(test_turns),
+		cmocka_unit_test_setup_teardown(test_pace_of_the_earlier_run, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_output, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_in_common, setup, teardown),
 	};

@@ -28,7 +28,6 @@
  * SHOT_UNANSWERED	who interrupts does not wait for the answer
  * LET_GO_PLAIN		a flush does not look whether the word is marked
  * THREAD_UNCOUNTED	the CPU of a kernel thread that sleeps takes no reference
- * THREAD_AS_USER	a CPU that comes to such a thread returns the mm as to a user task, by a plain store
  */
 #define CPUS 3
 #define WORDS 5
@@ -172,7 +171,7 @@ inline let_go(c)
 #endif
 }
 
-/* To a task of another mm. The page table is the last thing that is used of the mm. */
+/* To a user task, whatever its mm. The page table is the last thing that is used of this one. */
 inline return_mm(c)
 {
 	if
@@ -252,15 +251,10 @@ proctype cpu1()
 	:: atomic { !taken -> taken = true }; here = true
 	:: taken || true
 	fi;
+	return_mm(1);
 	if
-	:: here ->
-		load(1, WORD(1), got);
-		if
-		:: got == MM -> store(1, WORD(1), NOTHING); fence(1); has = false
-		:: else -> return_mm(1)
-		fi;
-		end_task(1)
-	:: else -> return_mm(1)
+	:: here -> end_task(1)
+	:: else
 	fi;
 	ended++;
 	stay(1)
@@ -301,15 +295,7 @@ proctype thread1()
 #ifdef BORROWED_BEFORE
 	has = true;
 	be_lazy(1);
-# ifdef THREAD_AS_USER
-	load(1, WORD(1), got);
-	if
-	:: got == MM -> store(1, WORD(1), NOTHING); fence(1); has = false
-	:: else -> return_mm(1)
-	fi;
-# else
 	return_mm(1);
-# endif
 #endif
 #ifdef THREAD_UNCOUNTED
 	store(1, WORD(1), MM);

@@ -119,6 +119,8 @@ static void test_exact_machine(void **state)
 	line = command(&s);
 	assert_has(line, "|-accel|tcg,thread=single|");
 	assert_has(line, "|-icount|shift=0,sleep=off|");
+	/* Its only timer: the PIT is too coarse. */
+	assert_has(line, ",hpet=on|");
 	assert_has(line, "|-rtc|base=2020-01-01,clock=vm|");
 	assert_has(line, "-rdrand");
 	assert_has(line, "nokaslr norandmaps");

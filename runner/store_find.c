@@ -34,22 +34,36 @@ static json_int_t age_key(const json_t *run)
 	return json_integer_value(finished ? finished : json_object_get(run, "created_ns"));
 }
 
+/*
+ * The next run in @results that this kab can read: its folder, whose owner is the caller, and run.json. @dir is @results,
+ * open, or NULL; when there is no run left it is closed, and NULL returned.
+ */
+static char *next_run(DIR *dir, const char *results, json_t **run)
+{
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		char *path = xasprintf("%s/%s", results, entry->d_name);
+
+		*run = entry->d_name[0] == '.' ? NULL : peek(path);
+		if (*run)
+			return path;
+		free(path);
+	}
+	if (dir)
+		closedir(dir);
+	return NULL;
+}
+
 char *store_find(const char *results, store_match *match, void *arg)
 {
 	json_int_t best_key = -1;
-	struct dirent *entry;
-	char *best = NULL;
+	char *best = NULL, *path;
 	DIR *dir = opendir(results);
+	json_t *run;
 
-	while (dir && (entry = readdir(dir))) {
-		char *path;
-		json_t *run;
-
-		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "reference"))
-			continue;
-		path = xasprintf("%s/%s", results, entry->d_name);
-		run = peek(path);
-		if (run && age_key(run) > best_key && match(arg, run)) {
+	while ((path = next_run(dir, results, &run))) {
+		if (strcmp(strrchr(path, '/'), "/reference") && age_key(run) > best_key && match(arg, run)) {
 			best_key = age_key(run);
 			free(best);
 			best = xstrdup(path);
@@ -57,8 +71,6 @@ char *store_find(const char *results, store_match *match, void *arg)
 		json_decref(run);
 		free(path);
 	}
-	if (dir)
-		closedir(dir);
 	return best;
 }
 
@@ -112,23 +124,17 @@ static json_t *entry_of(const json_t *run)
 
 json_t *store_list(const char *results)
 {
-	json_t *list = json_array(), **runs = NULL;
-	struct dirent *entry;
+	json_t *list = json_array(), **runs = NULL, *run;
 	DIR *dir = opendir(results);
 	size_t n = 0;
+	char *path;
 
-	while (dir && (entry = readdir(dir))) {
-		__free_char char *path = xasprintf("%s/%s", results, entry->d_name);
-		json_t *run = entry->d_name[0] == '.' ? NULL : peek(path);
-
-		if (!run)
-			continue;
+	while ((path = next_run(dir, results, &run))) {
 		json_object_set_new(run, "run", json_string(path));
 		runs = xrealloc_array(runs, n + 1, sizeof(json_t *));
 		runs[n++] = run;
+		free(path);
 	}
-	if (dir)
-		closedir(dir);
 	if (n)
 		qsort(runs, n, sizeof(json_t *), by_beginning);
 	for (size_t i = 0; i < n; i++) {

@@ -454,6 +454,7 @@ static void test_find(void **state)
 	__free_char char *first = fixture_run(f, 1);
 	__free_char char *second = fixture_run(f, 1);
 	__free_char char *third = fixture_run(f, 1);
+	__free_char char *hidden = NULL;
 	char *found = store_find(f->results, has_hash, f->plan->hash);
 	json_t *list;
 
@@ -482,9 +483,22 @@ static void test_find(void **state)
 	list = store_list(f->results);
 	assert_int_equal(json_array_size(list), 2);
 	json_decref(list);
+	/* What is hidden was put aside. */
+	hidden = xasprintf("%s/.aside", f->results);
+	assert_int_equal(rename(third, hidden), 0);
+	assert_null(store_find(f->results, has_hash, f->plan->hash));
+	list = store_list(f->results);
+	assert_int_equal(json_array_size(list), 1);
+	json_decref(list);
 	list = store_list("/nonexistent");
 	assert_int_equal(json_array_size(list), 0);
 	json_decref(list);
+}
+
+static bool takes_any(void *arg, const json_t *run)
+{
+	(void)arg;
+	return run;
 }
 
 static void test_reference_run_is_the_last_resort(void **state)
@@ -494,6 +508,7 @@ static void test_reference_run_is_the_last_resort(void **state)
 	__free_char char *results = xasprintf("%s/results", home);
 	__free_char char *reference = xasprintf("%s/reference", results);
 	char *path, *found;
+	json_t *list;
 
 	setenv("KAB_HOME", home, 1);
 	found = store_find_newest(results);
@@ -506,6 +521,10 @@ static void test_reference_run_is_the_last_resort(void **state)
 	found = store_find_newest(results);
 	assert_string_equal(found, reference);
 	free(found);
+	assert_null(store_find(results, takes_any, NULL));
+	list = store_list(results);
+	assert_string_equal(run_at(list, 0), reference);
+	json_decref(list);
 
 	path = fixture_run(f, 1);
 	finish(path);

@@ -469,7 +469,7 @@ static bool may_be_each_sample_s(const struct comparison *c, const struct draft 
 	struct estimate rest;
 	unsigned left_out;
 
-	if (!metric_counts_events(&d->row.metric) || !(e->p < c->alpha))
+	if (!d->row.metric.counts_events || !(e->p < c->alpha))
 		return false;
 	fixed = fmax(fixed_part_at_most(d->base, d->row.metric.name), fixed_part_at_most(d->arm, d->row.metric.name));
 	if (fixed == 0 || estimate(c, NULL, d, fixed, &opt, &rest, &left_out))

@@ -12,33 +12,37 @@
 
 #include "util.h"
 
-#define COUNT(name, title)                                                \
+#define COUNT(name, title)                                                      \
+	{                                                                       \
+		name, "1/op", title, BETTER_LESS, SCALE_DIFFERENCE, false, true \
+	}
+#define INSTRUCTIONS(name, title)                                                \
+	{                                                                        \
+		name, "1/op", title, BETTER_LESS, SCALE_DIFFERENCE, false, false \
+	}
+#define TIME(name, title)                                                 \
 	{                                                                 \
-		name, "1/op", title, BETTER_LESS, SCALE_DIFFERENCE, false \
+		name, "ns", title, BETTER_LESS, SCALE_RATIO, false, false \
 	}
-#define TIME(name, title)                                          \
-	{                                                          \
-		name, "ns", title, BETTER_LESS, SCALE_RATIO, false \
+#define CPU_TIME(name, title)                                                     \
+	{                                                                         \
+		name, "ns/op", title, BETTER_LESS, SCALE_DIFFERENCE, false, false \
 	}
-#define CPU_TIME(name, title)                                              \
-	{                                                                  \
-		name, "ns/op", title, BETTER_LESS, SCALE_DIFFERENCE, false \
+#define NEUTRAL(name, unit, title)                                             \
+	{                                                                      \
+		name, unit, title, BETTER_NONE, SCALE_DIFFERENCE, false, false \
 	}
-#define NEUTRAL(name, unit, title)                                      \
-	{                                                               \
-		name, unit, title, BETTER_NONE, SCALE_DIFFERENCE, false \
+#define LOAD(name, unit, title)                                                \
+	{                                                                      \
+		name, unit, title, BETTER_LESS, SCALE_DIFFERENCE, false, false \
 	}
-#define LOAD(name, unit, title)                                         \
-	{                                                               \
-		name, unit, title, BETTER_LESS, SCALE_DIFFERENCE, false \
-	}
-#define PATCHED_ONLY(name, unit, title)                                   \
-	{                                                                 \
-		name, unit, title, BETTER_NONE, SCALE_PATCHED_ONLY, false \
+#define PATCHED_ONLY(name, unit, title)                                          \
+	{                                                                        \
+		name, unit, title, BETTER_NONE, SCALE_PATCHED_ONLY, false, false \
 	}
 
 static const struct metric table[] = {
-	{"ops_per_s", "ops/s", "operations a second", BETTER_MORE, SCALE_RATIO, true},
+	{"ops_per_s", "ops/s", "operations a second", BETTER_MORE, SCALE_RATIO, true, false},
 	TIME("elapsed_ns", "time of the whole load"),
 	TIME("latency_p50_ns", "latency, median"),
 	TIME("latency_p90_ns", "latency, 90th percentile"),
@@ -62,12 +66,12 @@ static const struct metric table[] = {
 	COUNT("page_faults_per_op", "page faults an operation"),
 	COUNT("major_faults_per_op", "major faults an operation"),
 	COUNT("minor_faults_per_op", "minor faults an operation"),
-	COUNT("kernel_instructions_per_op", "instructions of the kernel an operation"),
-	COUNT("user_instructions_per_op", "instructions of user space an operation"),
+	INSTRUCTIONS("kernel_instructions_per_op", "instructions of the kernel an operation"),
+	INSTRUCTIONS("user_instructions_per_op", "instructions of user space an operation"),
 	NEUTRAL("instructions_per_op", "1/op", "instructions an operation"),
 	NEUTRAL("cycles_per_op", "1/op", "cycles an operation"),
 	{"fairness", "share", "slowest worker's share of the fastest's work", BETTER_MORE,
-		SCALE_DIFFERENCE, false},
+		SCALE_DIFFERENCE, false, false},
 	PATCHED_ONLY("vcpu_no_atomic_share", "share",
 		"vcpu id: kept or passed on without an atomic operation"),
 	PATCHED_ONLY("vcpu_single_thread_share", "share", "vcpu id: single-threaded"),
@@ -127,7 +131,7 @@ struct metric metric_find(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (!strcmp(table[i].name, name))
 			return table[i];
-	return (struct metric){name, "", name, BETTER_NONE, SCALE_DIFFERENCE, false};
+	return (struct metric){name, "", name, BETTER_NONE, SCALE_DIFFERENCE, false, false};
 }
 
 static bool same_text(const char *a, const char *b)
@@ -138,7 +142,8 @@ static bool same_text(const char *a, const char *b)
 static bool same_metric(const struct metric *a, const struct metric *b)
 {
 	return same_text(a->unit, b->unit) && same_text(a->title, b->title ? b->title : b->name) &&
-	       a->better == b->better && a->scale == b->scale && a->primary == b->primary;
+	       a->better == b->better && a->scale == b->scale && a->primary == b->primary &&
+	       a->counts_events == b->counts_events;
 }
 
 void metric_define(const struct metric *m)
@@ -156,6 +161,7 @@ void metric_define(const struct metric *m)
 		.better = m->better,
 		.scale = m->scale,
 		.primary = m->primary,
+		.counts_events = m->counts_events,
 	};
 }
 
@@ -165,12 +171,6 @@ double metric_floor(const struct metric *m)
 		if (!strcmp(floors[i].unit, m->unit))
 			return floors[i].floor;
 	return 0;
-}
-
-bool metric_counts_events(const struct metric *m)
-{
-	return !strcmp(m->unit, "1/op") && m->scale == SCALE_DIFFERENCE && !strstr(m->name, "instructions") &&
-	       !strstr(m->name, "cycles");
 }
 
 uint64_t metric_least_ops(const char *name)

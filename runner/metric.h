@@ -21,6 +21,11 @@ struct metric {
 	enum metric_better better;
 	enum metric_scale scale;
 	bool primary; /* enters the multiplicity correction by default */
+	/*
+	 * Counts events an operation, some of which may come with each sample whatever it does: with its start and end, with
+	 * time. Instructions and cycles are no events: they are what time is made of.
+	 */
+	bool counts_events;
 };
 
 /*
@@ -43,12 +48,6 @@ void metric_define(const struct metric *m);
  * nanoseconds for an interrupt or a switch: less than any threshold of the rates it would show in.
  */
 double metric_floor(const struct metric *m);
-
-/*
- * Counts events an operation, some of which may come with each sample whatever it does: with its start and end, with
- * time. Instructions and cycles are no events: they are what time is made of.
- */
-bool metric_counts_events(const struct metric *m);
 
 /*
  * Operations that a sample needs for its latency percentile @name to be more than its worst ones: 100 for

@@ -56,7 +56,7 @@ static void test_definition_is_copied(void **state)
 	struct metric m;
 
 	(void)state;
-	metric_define(&(struct metric){name, unit, NULL, BETTER_MORE, SCALE_RATIO, true});
+	metric_define(&(struct metric){name, unit, NULL, BETTER_MORE, SCALE_RATIO, true, false});
 	memset(unit, 'x', sizeof(unit) - 1);
 	name[0] = 'x';
 	m = metric_find("marks_per_s");
@@ -69,17 +69,17 @@ static void test_last_definition_wins_over_table_and_earlier(void **state)
 {
 	(void)state;
 	metric_define(
-		&(struct metric){"elapsed_ns", "ns", "how long", BETTER_LESS, SCALE_RATIO, true});
+		&(struct metric){"elapsed_ns", "ns", "how long", BETTER_LESS, SCALE_RATIO, true, false});
 	assert_true(metric_find("elapsed_ns").primary);
 	metric_define(
-		&(struct metric){"elapsed_ns", "ns", "how long", BETTER_MORE, SCALE_RATIO, false});
+		&(struct metric){"elapsed_ns", "ns", "how long", BETTER_MORE, SCALE_RATIO, false, false});
 	assert_false(metric_find("elapsed_ns").primary);
 	assert_int_equal(metric_find("elapsed_ns").better, BETTER_MORE);
 }
 
 static void test_same_definition_again_changes_nothing(void **state)
 {
-	const struct metric m = {"again", "1", "again", BETTER_LESS, SCALE_RATIO, true};
+	const struct metric m = {"again", "1", "again", BETTER_LESS, SCALE_RATIO, true, false};
 	const char *first;
 
 	(void)state;
@@ -94,7 +94,7 @@ static void test_neutral_definition_of_new_name_is_kept(void **state)
 	(void)state;
 	/* The same as what an unknown name gets, but its strings must outlive the caller's. */
 	char name[] = "neutral_one";
-	metric_define(&(struct metric){name, "", name, BETTER_NONE, SCALE_DIFFERENCE, false});
+	metric_define(&(struct metric){name, "", name, BETTER_NONE, SCALE_DIFFERENCE, false, false});
 	assert_ptr_not_equal(metric_find("neutral_one").name, name);
 	assert_string_equal(metric_find("neutral_one").name, "neutral_one");
 }
@@ -111,6 +111,21 @@ static void test_floor_follows_unit(void **state)
 	assert_true(metric_floor(&time) == 0);
 }
 
+/* Whatever the name says: recycles an operation would be events. */
+static void test_instructions_and_cycles_are_no_events(void **state)
+{
+	static const char *const no_events[] = {"kernel_instructions_per_op", "user_instructions_per_op",
+		"instructions_per_op", "cycles_per_op", "ops_per_s", "run_ns_per_op", "vma_lock_share", "nobody_knows_it"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(no_events) / sizeof(*no_events); i++)
+		assert_false(metric_find(no_events[i]).counts_events);
+	assert_true(metric_find("page_faults_per_op").counts_events);
+	assert_true(metric_find("tlb_shootdowns_per_op").counts_events);
+	metric_define(&(struct metric){"recycles_per_op", "1/op", NULL, BETTER_LESS, SCALE_DIFFERENCE, false, true});
+	assert_true(metric_find("recycles_per_op").counts_events);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +137,7 @@ int main(void)
 		cmocka_unit_test(test_same_definition_again_changes_nothing),
 		cmocka_unit_test(test_neutral_definition_of_new_name_is_kept),
 		cmocka_unit_test(test_floor_follows_unit),
+		cmocka_unit_test(test_instructions_and_cycles_are_no_events),
 	};
 
 	return cmocka_run_group_tests_name("metric", tests, NULL, NULL);

@@ -37,8 +37,10 @@ static int inputs_read(const struct arm *arm, struct inputs *in, struct error *e
 {
 	*in = (struct inputs){};
 	/* The recipe first: a mistake of the user's is told before a package is missed. */
-	if (recipe_read(arm, &in->recipe, err) || source_find(&arm->base, &in->source, err))
-		return error_prefix(err, "arm %s", arm->label);
+	if (recipe_read(arm, &in->recipe, err) || source_find(&arm->base, &in->source, err)) {
+		error_prefix(err, "arm %s", arm->label);
+		return arm->place ? error_prefix(err, "%s", arm->place) : -1;
+	}
 	in->toolchain = toolchain_version(err);
 	return in->toolchain ? 0 : -1;
 }

@@ -106,6 +106,7 @@ void arm_copy(struct arm *to, const struct arm *from, const char *label)
 {
 	*to = *from;
 	to->label = xstrdup(label);
+	to->place = copy_or_null(from->place);
 	to->only = xcalloc(from->nonly, sizeof(*to->only));
 	for (size_t i = 0; i < from->nonly; i++)
 		to->only[i] = xstrdup(from->only[i]);
@@ -131,6 +132,7 @@ void arm_copy(struct arm *to, const struct arm *from, const char *label)
 void arm_clear(struct arm *a)
 {
 	free(a->label);
+	free(a->place);
 	for (size_t i = 0; i < a->nonly; i++)
 		free(a->only[i]);
 	free(a->only);
@@ -154,6 +156,7 @@ void arm_clear(struct arm *a)
 static void workload_clear(struct workload_spec *w)
 {
 	free(w->name);
+	free(w->place);
 	free(w->command);
 	free(w->figure.expr);
 	free(w->figure.name);

@@ -53,6 +53,7 @@ enum arm_role {
 
 struct arm {
 	char *label;
+	char *place; /* "file:line:column" in its matrix; NULL: it is of none */
 	enum arm_role role;
 	char **only; /* globs of the cells that it runs; none: all of them */
 	size_t nonly;
@@ -114,7 +115,7 @@ struct workload_spec {
 	bool secondary;		/* its metrics stay out of the correction: key "primary: false" */
 	struct dimension *dims; /* every parameter given, lists as given, sorted by key */
 	size_t ndims;
-	size_t line, column; /* in the file, from 1 */
+	char *place; /* "file:line:column" */
 };
 
 struct matrix {

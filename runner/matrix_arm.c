@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "kernel_parts.h"
 #include "util.h"
@@ -11,6 +12,15 @@
 #define MAX_ARMS 64
 #define MAX_ALIGN 4096
 #define MAX_PATCHES 9999
+
+int matrix_check_path(struct schema *s, const yaml_node_t *node, const char *path, mode_t kind)
+{
+	struct stat st;
+
+	if (!((struct matrix_file *)s->context)->catalog || (!stat(path, &st) && (st.st_mode & S_IFMT) == kind))
+		return 0;
+	return schema_error(s, node, "%s: no such %s", path, kind == S_IFDIR ? "folder" : "file");
+}
 
 static const struct schema_key base_keys[] = {
 	{"package", schema_string, offsetof(struct base, package), false, 0, 0},
@@ -30,13 +40,12 @@ int matrix_read_base(struct schema *s, yaml_node_t *node, const struct schema_ke
 		return schema_error(s, node, "expected one of package, tree and tarball in a base");
 	if (b->rev && !b->tree)
 		return schema_error(s, node, "'rev' goes with 'tree' alone");
-	return 0;
+	if (b->tree)
+		return matrix_check_path(s, node, b->tree, S_IFDIR);
+	return b->tarball ? matrix_check_path(s, node, b->tarball, S_IFREG) : 0;
 }
 
-/*
- * What is named has to be there when the matrix is to be run; a path is looked at when a kernel is
- * built of it.
- */
+/* What is named has to be there when the matrix is to be run. */
 static int check_name(struct schema *s, const yaml_node_t *node, const char *name,
 	char *(*find)(const char *name, struct error *err))
 {
@@ -75,7 +84,7 @@ static int add_series(struct schema *s, yaml_node_t *key, yaml_node_t *item, voi
 	ref.name = xstrndup(text, colon - text);
 	a->series = xrealloc_array(a->series, a->nseries + 1, sizeof(*a->series));
 	a->series[a->nseries++] = ref;
-	return strchr(ref.name, '/') ? 0 : check_name(s, item, ref.name, recipe_series);
+	return check_name(s, item, ref.name, recipe_series);
 }
 
 static int read_series(
@@ -95,7 +104,7 @@ static int add_config(struct schema *s, yaml_node_t *key, yaml_node_t *item, voi
 		return -1;
 	a->config = xrealloc_array(a->config, a->nconfig + 1, sizeof(*a->config));
 	a->config[a->nconfig++] = xstrdup(text);
-	return strchr(text, '/') ? 0 : check_name(s, item, text, recipe_config);
+	return check_name(s, item, text, recipe_config);
 }
 
 static int read_config(
@@ -131,7 +140,7 @@ static int read_mutation(
 		return schema_error(
 			s, node, "expected a mutation as 'series/name', found '%.50s'", text);
 	*(char **)field = xstrdup(text);
-	return strchr(slash + 1, '/') ? 0 : check_name(s, node, text, recipe_mutation);
+	return check_name(s, node, text, recipe_mutation);
 }
 
 static int read_cmdline(
@@ -246,7 +255,7 @@ static int add_arm(struct schema *s, yaml_node_t *key, yaml_node_t *value, void 
 		return schema_error(s, key, "more than %d arms", MAX_ARMS);
 	m->arms = xrealloc_array(m->arms, m->narms + 1, sizeof(*m->arms));
 	a = &m->arms[m->narms++];
-	*a = (struct arm){.label = xstrdup(label)};
+	*a = (struct arm){.label = xstrdup(label), .place = schema_place(s, key)};
 	if (schema_map(s, value, "an arm", arm_keys, ARRAY_SIZE(arm_keys), NULL, a))
 		return -1;
 	if (!a->cmdline)

@@ -3,6 +3,7 @@
  */
 #include "matrix_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "util.h"
@@ -25,6 +26,8 @@ static struct arm *add_twin(struct schema *s, const yaml_node_t *node, struct ma
 	m->arms = xrealloc_array(m->arms, m->narms + 1, sizeof(*m->arms));
 	twin = &m->arms[m->narms];
 	arm_copy(twin, matrix_arm(m, m->baseline), label);
+	free(twin->place);
+	twin->place = schema_place(s, node);
 	twin->role = role;
 	m->narms++;
 	return twin;

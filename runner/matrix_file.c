@@ -9,10 +9,12 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "catalog.h"
 #include "matrix_parts.h"
 #include "observer.h"
+#include "qemu.h"
 #include "util.h"
 
 #define DEFAULT_BASE "linux-source-6.1"
@@ -72,6 +74,11 @@ static int read_numbers(
 	return schema_items(s, node, key->name, add_number, field);
 }
 
+static int read_share(struct schema *s, yaml_node_t *node, const struct schema_key *key, void *field)
+{
+	return schema_path(s, node, key, field) ? -1 : matrix_check_path(s, node, *(char **)field, S_IFDIR);
+}
+
 /* What any of the three kinds takes. */
 struct executor_file {
 	struct numbers cpus, nodes;
@@ -83,7 +90,7 @@ static const struct schema_key vm_keys[] = {
 	{"memory", schema_size, offsetof(struct executor_file, memory), false, 64 << 20,
 		1ull << 42},
 	{"cpus", read_numbers, offsetof(struct executor_file, cpus), false, 0, 0},
-	{"share", schema_path, offsetof(struct executor_file, share), false, 0, 0},
+	{"share", read_share, offsetof(struct executor_file, share), false, 0, 0},
 	{"nodes", read_numbers, offsetof(struct executor_file, nodes), false, 0, 0},
 };
 
@@ -118,6 +125,10 @@ static int expand_machines(
 					"a machine of %u CPUs in %u nodes; expected a CPU for each "
 					"node",
 					c.v[i], n.v[j]);
+			if (n.v[j] > 1 && f->memory / n.v[j] < QEMU_NODE_MEMORY_MIN)
+				return schema_error(s, at,
+					"a machine of %llu MiB in %u nodes; expected at least %llu MiB for each node",
+					(unsigned long long)(f->memory >> 20), n.v[j], QEMU_NODE_MEMORY_MIN >> 20);
 			m->machines[m->nmachines++] = (struct machine){c.v[i], n.v[j], f->memory};
 		}
 	}

@@ -3,6 +3,8 @@
 #ifndef KAB_MATRIX_PARTS_H
 #define KAB_MATRIX_PARTS_H
 
+#include <sys/types.h>
+
 #include "matrix.h"
 #include "schema.h"
 
@@ -20,6 +22,9 @@ const char *matrix_label(struct schema *s, const yaml_node_t *node, const char *
 /* Copies strings; releases them. */
 void base_copy(struct base *to, const struct base *from);
 void base_clear(struct base *b);
+
+/* Where the matrix is to be run, @path has to be a folder (S_IFDIR) or a file (S_IFREG); -1 with an error. */
+int matrix_check_path(struct schema *s, const yaml_node_t *node, const char *path, mode_t kind);
 
 /* base: {package | tree, rev | tarball} into the struct base @field. */
 schema_reader matrix_read_base;

@@ -447,8 +447,7 @@ static int add_workload(struct schema *s, yaml_node_t *unused, yaml_node_t *item
 	w = &m->workloads[m->nworkloads++];
 	*w = f.w;
 	w->secondary = !f.primary;
-	w->line = item->start_mark.line + 1;
-	w->column = item->start_mark.column + 1;
+	w->place = schema_place(s, item);
 	name = ret ? NULL : matrix_label(s, f.name, "a workload's name");
 	w->name = xstrdup(name ? name : "");
 	if (!name)

@@ -86,10 +86,9 @@ static int add_cell(struct plan *p, size_t workload, size_t machine, const size_
 	for (size_t i = 0; i + 1 < p->ncells; i++)
 		if (!strcmp(p->cells[i].id, c.id))
 			return error_set(err, KAB_USAGE,
-				"%s:%zu:%zu: two workloads make the same cell '%s'", m->path,
-				w->line, w->column, c.id);
+				"%s: two workloads make the same cell '%s'", w->place, c.id);
 	if (p->ncells > MAX_CELLS)
-		return error_set(err, KAB_USAGE, "%s: more than %d cells", m->path, MAX_CELLS);
+		return error_set(err, KAB_USAGE, "%s: more than %d cells", w->place, MAX_CELLS);
 	return 0;
 }
 
@@ -117,9 +116,8 @@ static int check_globs(const struct plan *p, struct error *err)
 			while (k < p->ncells && fnmatch(a->only[j], p->cells[k].id, 0))
 				k++;
 			if (k == p->ncells)
-				return error_set(err, KAB_USAGE,
-					"%s: aa: no cell matches '%s'",
-					p->matrix->path, a->only[j]);
+				return error_set(err, KAB_USAGE, "%s: aa: no cell matches '%s'", a->place,
+					a->only[j]);
 		}
 	}
 	return 0;

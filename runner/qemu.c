@@ -23,7 +23,6 @@
 
 #define QEMU "qemu-system-x86_64"
 #define MIB (1ull << 20)
-#define NODE_MEMORY_MIN (64 * MIB)
 
 static const struct {
 	const char *name, *accel, *cpu, *cmdline;
@@ -90,10 +89,10 @@ static int check_spec(const struct qemu_spec *s, struct error *err)
 		return error_set(err, KAB_USAGE,
 			"a machine of %u CPUs cannot have %u nodes: each needs a CPU", s->cpus,
 			s->nodes);
-	if (s->memory / s->nodes < NODE_MEMORY_MIN)
+	if (s->memory / s->nodes < QEMU_NODE_MEMORY_MIN)
 		return error_set(err, KAB_USAGE,
 			"a machine of %llu MiB and %u nodes: each node needs %llu MiB",
-			(unsigned long long)(s->memory / MIB), s->nodes, NODE_MEMORY_MIN / MIB);
+			(unsigned long long)(s->memory / MIB), s->nodes, QEMU_NODE_MEMORY_MIN / MIB);
 	return 0;
 }
 

@@ -10,6 +10,8 @@
 #include "error.h"
 #include "util.h"
 
+#define QEMU_NODE_MEMORY_MIN (64ull << 20) /* bytes of a node */
+
 enum qemu_accel { QEMU_TCG, QEMU_KVM, QEMU_ICOUNT };
 
 /* What to start. Strings are borrowed; NULL where optional. */

@@ -58,9 +58,9 @@ struct run_arm *run_arms(
 					      arms[i].arm, &arms[i].kernel, show_build, &note, err)
 				    : kernel_resolve(arms[i].arm, &arms[i].kernel, err);
 		if (ret) {
-			/* What is found out before a build names the arm already. */
+			/* What is found out before a build names the arm already, and its place. */
 			if (build && err && err->status != KAB_INTERRUPTED &&
-				strncmp(err->text, "arm ", 4))
+				strncmp(err->text, arms[i].arm->place, strlen(arms[i].arm->place)))
 				error_prefix(err, "arm %s", note.label);
 			run_arms_free(arms, m->narms);
 			return NULL;

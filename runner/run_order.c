@@ -120,7 +120,7 @@ static int check_local(const struct matrix *m, struct error *err)
 				"%s: arm '%s' asks for a kernel of its own, but the executor local "
 				"measures the "
 				"running one",
-				m->path, a->label);
+				a->place, a->label);
 	}
 	return 0;
 }

@@ -96,8 +96,14 @@ static void mask_control(char *text)
 			*text = '?';
 }
 
+char *schema_place(const struct schema *s, const yaml_node_t *node)
+{
+	return xasprintf("%s:%zu:%zu", s->path, node->start_mark.line + 1, node->start_mark.column + 1);
+}
+
 int schema_error(struct schema *s, const yaml_node_t *node, const char *fmt, ...)
 {
+	__free_char char *place = schema_place(s, node);
 	char text[1600];
 	va_list ap;
 
@@ -105,8 +111,7 @@ int schema_error(struct schema *s, const yaml_node_t *node, const char *fmt, ...
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	mask_control(text);
-	return error_set(s->err, KAB_USAGE, "%s:%zu:%zu: %s", s->path, node->start_mark.line + 1,
-		node->start_mark.column + 1, text);
+	return error_set(s->err, KAB_USAGE, "%s: %s", place, text);
 }
 
 bool schema_is_null(const yaml_node_t *node)

@@ -56,6 +56,8 @@ yaml_node_t *schema_root(struct schema *s);
 /* "path:line:column: text" of @node, KAB_USAGE; returns -1. Control characters are made visible. */
 int schema_error(struct schema *s, const yaml_node_t *node, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* "path:line:column" of @node. Caller frees. */
+char *schema_place(const struct schema *s, const yaml_node_t *node);
 /* "a mapping", "a list", "'text'", "nothing": what a node is, for messages. @out holds at least 64
  * bytes. */
 const char *schema_found(const yaml_node_t *node, char out[64]);

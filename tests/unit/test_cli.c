@@ -256,6 +256,35 @@ static void test_signals_that_were_ignored_stay_so(void **state)
 	assert_int_equal(dir_remove(dir, NULL), 0);
 }
 
+/* What is found out only when its kernel is looked up has the place of the arm, whichever verb looks. */
+static void test_mistakes_of_an_arm_have_its_place(void **state)
+{
+	static const struct {
+		const char *args, *executor, *words;
+	} cases[] = {
+		{"run %s/m.yaml --dry-run --results %s", "vm", "m.yaml:3:3: arm p: series './docs': no patches in ./docs"},
+		{"kernel path %s/m.yaml p", "vm", "m.yaml:3:3: arm p: series './docs': no patches in ./docs"},
+		{"run %s/m.yaml --dry-run --results %s", "local", "m.yaml:3:3: arm 'p' asks for a kernel of its own"},
+	};
+	char dir[] = "/tmp/kab-test-cli-XXXXXX";
+	struct buf out = {};
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		__free_char char *args = xasprintf(cases[i].args, dir, dir), *path = xasprintf("%s/m.yaml", dir);
+		__free_char char *text = xasprintf("arms:\n  stock: {}\n  p: {series: [./docs]}\nexecutor: {%s: {}}\n"
+						   "workloads: [{name: pipe}]\n", cases[i].executor);
+
+		assert_int_equal(file_write_atomic(path, text, strlen(text), NULL), 0);
+		assert_int_equal(call(&out, args), 2);
+		if (!strstr(out.data, cases[i].words))
+			fail_msg("%s", out.data);
+	}
+	buf_free(&out);
+	assert_int_equal(dir_remove(dir, NULL), 0);
+}
+
 /* kab on a terminal of its own, which is about to ask whether it may run @command. Its id; the terminal's other end in @fd. */
 static pid_t kab_on_terminal(const char *dir, const char *command, int *fd)
 {
@@ -432,6 +461,7 @@ int main(void)
 		cmocka_unit_test(test_options_of_other_verbs),
 		cmocka_unit_test(test_other_baselines),
 		cmocka_unit_test(test_signals_that_were_ignored_stay_so),
+		cmocka_unit_test(test_mistakes_of_an_arm_have_its_place),
 		cmocka_unit_test(test_answers_to_the_question),
 		cmocka_unit_test(test_interrupted_before_it_asks),
 		cmocka_unit_test(test_clock_jumps),

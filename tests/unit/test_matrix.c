@@ -125,13 +125,22 @@ static void test_defaults(void **state)
 	matrix_free(m);
 }
 
-static void check_full_arms(const struct matrix *m)
+static void write_file(const char *path, const void *text, size_t len)
 {
+	struct error err;
+
+	if (file_write_atomic(path, text, len, &err))
+		fail_msg("%s", err.text);
+}
+
+static void check_full_arms(const struct matrix *m, const char *home)
+{
+	__free_char char *tree = xasprintf("%s/src/linux", home);
 	const struct arm *plain = matrix_arm(m, "plain"), *patched = matrix_arm(m, "patched");
 
 	assert_null(matrix_arm(m, "nobody"));
 	assert_string_equal(m->baseline, "plain");
-	assert_string_equal(plain->base.tree, "/home/someone/src/linux");
+	assert_string_equal(plain->base.tree, tree);
 	assert_string_equal(plain->base.rev, "v6.1");
 	assert_null(plain->base.package);
 	assert_string_equal(patched->base.package, "linux-source-6.12");
@@ -174,21 +183,30 @@ static void check_full_workloads(const struct matrix *m)
 	assert_int_equal(m->workloads[4].figure.better, BETTER_NONE);
 }
 
+/* What it names by a path has to be there. */
 static void test_every_key(void **state)
 {
 	__free_char char *text = data("full.yaml"), *home = xstrdup(getenv("HOME") ?: "/");
+	char dir[] = "/tmp/kab-test-XXXXXX";
 	json_t *c = catalog();
 	struct error err;
 	struct matrix *m;
 
 	(void)state;
-	setenv("HOME", "/home/someone", 1);
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(dir_make("src/linux", NULL), 0);
+	assert_int_equal(dir_make("more/patches", NULL), 0);
+	write_file("fragment", "", 0);
+	setenv("HOME", dir, 1);
 	m = matrix_parse_checked("a/full.yaml", text, c, &err);
 	setenv("HOME", home, 1);
+	assert_int_equal(chdir(kab_home()), 0);
+	dir_remove(dir, NULL);
 	if (!m)
 		fail_msg("%s", err.text);
 	assert_string_equal(m->name, "full");
-	check_full_arms(m);
+	check_full_arms(m, dir);
 	check_full_workloads(m);
 	assert_int_equal(m->nmachines, 4);
 	assert_int_equal(m->machines[1].cpus, 2);
@@ -434,14 +452,6 @@ static void test_cut_short(void **state)
 			assert_memory_equal(err.text, "m.yaml:", 7);
 		matrix_free(m);
 	}
-}
-
-static void write_file(const char *path, const void *text, size_t len)
-{
-	struct error err;
-
-	if (file_write_atomic(path, text, len, &err))
-		fail_msg("%s", err.text);
 }
 
 static void test_read(void **state)

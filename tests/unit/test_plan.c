@@ -108,6 +108,8 @@ static void expect_refused(const char *text, const struct plan_options *opt, con
 
 static void test_refused(void **state)
 {
+	struct buf many = {};
+
 	(void)state;
 	expect_refused("arms: {a: {}}\nworkloads: [{name: pipe}, {name: pipe}]\n", NULL,
 		"m.yaml:2:27: two workloads make the same cell 'pipe'");
@@ -116,6 +118,12 @@ static void test_refused(void **state)
 	expect_refused("arms: {a: {}}\nblocks: 1000\nsamples: 1000\nworkloads: [{name: p, k: [1, "
 		       "2, 3]}]\n",
 		NULL, "3003000 samples");
+	buf_addstr(&many, "arms: {a: {}}\nworkloads: [{name: w}, {name: p, k: &list [0");
+	for (int i = 1; i < 101; i++)
+		buf_addf(&many, ", %d", i);
+	buf_addstr(&many, "], l: *list}]\n");
+	expect_refused(many.data, NULL, "m.yaml:2:24: more than 10000 cells");
+	buf_free(&many);
 }
 
 static void test_only(void **state)
@@ -425,7 +433,7 @@ static void test_control_arms(void **state)
 	assert_int_equal(controls, 20);
 	drop(&r);
 	expect_refused("arms: {a: {}}\naa: [pipe]\nworkloads: [{name: w}]\n", NULL,
-		"aa: no cell matches 'pipe'");
+		"m.yaml:2:5: aa: no cell matches 'pipe'");
 }
 
 static char *hash_of(const char *path, const char *text, const struct plan_options *opt)

@@ -44,6 +44,11 @@ void comparison_warn(struct comparison *c, const char *fmt, ...)
 	va_end(ap);
 }
 
+char *comparison_units(const char *unit, size_t n)
+{
+	return xasprintf("%s%s%s", unit ? unit : "block", n == 1 ? "" : "s", unit ? " a side" : "");
+}
+
 char *comparison_left_out(const struct comparison *c)
 {
 	size_t n = c->percentiles_left_out;
@@ -268,6 +273,12 @@ static void count_controls(struct comparison *c)
 	}
 }
 
+static void take_blocks(struct comparison *c, const struct estimate *e)
+{
+	c->blocks = e->blocks;
+	c->unit = e->unit;
+}
+
 static void measure_floor(struct comparison *c)
 {
 	double floor = NAN;
@@ -275,10 +286,10 @@ static void measure_floor(struct comparison *c)
 	for (size_t i = 0; i < c->nrows && c->rows[i].primary; i++) {
 		floor = fmin(floor, c->rows[i].e.p_floor);
 		if (c->rows[i].e.blocks > c->blocks)
-			c->blocks = c->rows[i].e.blocks;
+			take_blocks(c, &c->rows[i].e);
 	}
 	for (size_t i = 0; i < c->nrows && !c->blocks; i++)
-		c->blocks = c->rows[i].e.blocks;
+		take_blocks(c, &c->rows[i].e);
 	c->p_floor = isnan(floor) ? 1 : fmin(1, floor * c->primary_count);
 }
 
@@ -384,6 +395,7 @@ static struct comparison *comparison_alloc(
 	c->looks = paired ? looks_of_run(store_run(run)) : NULL;
 	c->correction = correction_name(opt->bh, c->looks);
 	c->executor = executor_kind_name(m->executor);
+	c->boot = executor_boot_name(m->executor);
 	c->paired = paired;
 	return c;
 }

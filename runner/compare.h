@@ -50,8 +50,10 @@ struct comparison {
 	size_t primary_count; /* m of the correction; in a run of controls alone, theirs */
 	const char *correction; /* "Holm", "Benjamini-Hochberg" */
 	const char *executor; /* "vm", "exact", "local" */
+	const char *boot; /* executor_boot_name() */
 	bool paired; /* within blocks; else two runs measured apart */
 	unsigned blocks;
+	const char *unit; /* what they are, as in struct estimate */
 	double p_floor; /* smallest adjusted p the run can reach; > alpha: "cannot decide" */
 	struct row *rows; /* primary first, then by cell, arm, metric, in the matrix's order */
 	size_t nrows;
@@ -104,6 +106,8 @@ json_t *comparison_to_json(const struct comparison *c);
 /* The verdict table for a terminal or a pipe; @color: ANSI colours, @verbose: secondary metrics too. Caller frees. */
 char *comparison_table(const struct comparison *c, bool color, bool verbose);
 
+/* What @n of an estimate's blocks are called by their @unit: "blocks", "visit a side". Caller frees. */
+char *comparison_units(const char *unit, size_t n);
 /* In words how many percentiles were left out and why; NULL: none. Caller frees. */
 char *comparison_left_out(const struct comparison *c);
 

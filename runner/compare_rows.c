@@ -450,10 +450,13 @@ static int estimate(const struct comparison *c, struct looks *looks, const struc
 		ret = estimate_paired(looks, d, fixed, opt, e, left_out);
 	else
 		ret = estimate_unpaired(d, fixed, UNIT_BOOT, opt, e);
+	e->unit = c->paired ? NULL : c->boot;
 	/* On one machine that never reboots, visits do for boots, and where there is one, samples
 	 * for visits. */
-	if (!ret && !strcmp(c->executor, "local") && e->blocks < 2)
+	if (!ret && !strcmp(c->executor, "local") && e->blocks < 2) {
 		ret = estimate_unpaired(d, fixed, UNIT_SAMPLE, opt, e);
+		e->unit = "sample";
+	}
 	return ret;
 }
 

@@ -257,7 +257,7 @@ static void put_counts(struct table *t)
 		VERDICT_CHANGED, VERDICT_SAME, VERDICT_UNCLEAR, VERDICT_FAILED, VERDICT_SKIPPED};
 	const struct comparison *c = t->c;
 	size_t count[VERDICTS] = {}, hidden = 0;
-	__free_char char *left_out = comparison_left_out(c);
+	__free_char char *left_out = comparison_left_out(c), *units = comparison_units(c->unit, c->blocks);
 	const char *separator = "";
 
 	for (size_t i = 0; i < c->nrows; i++) {
@@ -278,8 +278,7 @@ static void put_counts(struct table *t)
 	buf_addf(&t->out,
 		"%u %s; samples: %zu compared, %zu warm-up, %zu failed, %zu skipped; %zu outlier%s "
 		"kept\n",
-		c->blocks, c->paired ? c->blocks == 1 ? "block" : "blocks" : "boots a side", c->ok,
-		c->warmups, c->failed, c->skipped, c->outliers, c->outliers == 1 ? "" : "s");
+		c->blocks, units, c->ok, c->warmups, c->failed, c->skipped, c->outliers, c->outliers == 1 ? "" : "s");
 	if (other_figures(c) > 1)
 		buf_addf(&t->out, "%zu other figures, each corrected by itself: without any effect about %.1g of them would be called changed\n",
 			other_figures(c), c->alpha * other_figures(c));

@@ -226,7 +226,7 @@ static void judge(struct comparison *c, const char *key, const char *machine, js
 {
 	size_t i = condition_of(key);
 	const char *detail = strchr(key, ' ');
-	__free_char char *values = NULL;
+	__free_char char *values = NULL, *to_next = xasprintf("changed from %s to %s", c->boot, c->boot);
 	bool within = varies_within(arms);
 
 	/* What all have is no news. */
@@ -236,7 +236,7 @@ static void judge(struct comparison *c, const char *key, const char *machine, js
 		return;
 	values = list_values(arms);
 	comparison_warn(c, "%s%s %s%s%s%s: %s.", conditions[i].title, detail ? detail : "",
-		within ? "changed from boot to boot" : "differs between arms",
+		within ? to_next : "differs between arms",
 		machines ? " on machine " : "", machines ? machine : "",
 		within	? ""
 		: asked ? ", with the command lines that the matrix asks for"
@@ -349,9 +349,9 @@ static void warn_of_restarts(struct comparison *c, const struct store *run)
 	}
 	if (json_object_size(seen))
 		comparison_warn(c,
-			"%zu boot%s had to be started again, and what it had measured by then was "
+			"%zu %s%s had to be started again, and what it had measured by then was "
 			"kept: %s.",
-			json_object_size(seen), json_object_size(seen) == 1 ? "" : "s", list.data);
+			json_object_size(seen), c->boot, json_object_size(seen) == 1 ? "" : "s", list.data);
 	json_decref(seen);
 	buf_free(&list);
 }

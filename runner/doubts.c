@@ -2,9 +2,11 @@
 #include "doubts.h"
 
 #include "drift.h"
+#include "util.h"
 
 static void warn_of_floor(struct comparison *c)
 {
+	__free_char char *units = comparison_units(c->unit, c->blocks);
 	unsigned enough = c->blocks;
 
 	if (!c->primary_count || c->p_floor < c->alpha)
@@ -21,8 +23,7 @@ static void warn_of_floor(struct comparison *c)
 	comparison_warn(c,
 		"%u %s cannot decide: with %zu comparison%s the smallest adjusted p is %.2g, and "
 		"no change can be called one; %u can.",
-		c->blocks, c->paired ? c->blocks == 1 ? "block" : "blocks" : "boots a side",
-		c->primary_count, c->primary_count == 1 ? "" : "s", c->p_floor, enough);
+		c->blocks, units, c->primary_count, c->primary_count == 1 ? "" : "s", c->p_floor, enough);
 }
 
 #define FAILURES_NAMED 5
@@ -81,9 +82,9 @@ static void warn_of_drift(struct comparison *c, const struct tallies *t)
 
 		if (r && drift_in_boots(t, r->cell, r->metric.name, &rho) < c->alpha / cells)
 			comparison_warn(c,
-				"%s never settled: inside a boot %s %s from sample to sample (mean "
+				"%s never settled: inside a %s %s %s from sample to sample (mean "
 				"rank correlation %+.2f); more warm-up may help.",
-				r->cell, r->metric.name, rho > 0 ? "rises" : "falls", rho);
+				r->cell, c->boot, r->metric.name, rho > 0 ? "rises" : "falls", rho);
 	}
 }
 

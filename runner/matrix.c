@@ -226,6 +226,11 @@ const char *executor_kind_name(enum executor_kind kind)
 	return names[kind];
 }
 
+const char *executor_boot_name(enum executor_kind kind)
+{
+	return kind == EXECUTOR_LOCAL ? "visit" : "boot";
+}
+
 /* JSON: an absent string is an absent key. */
 static void set_string(json_t *o, const char *key, const char *value)
 {

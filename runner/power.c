@@ -402,9 +402,9 @@ char *power_table(const struct power *p, const struct plan *plan)
 		if (!p->blocks[i])
 			continue;
 		run_text_duration(minutes(p, plan, p->blocks[i]) * 60, time, sizeof(time));
-		buf_addf(&b, "  %.3g %% in every cell: %u blocks, %zu boots, about %s\n",
+		buf_addf(&b, "  %.3g %% in every cell: %u blocks, %zu %ss, about %s\n",
 			p->effects[i] * 100, p->blocks[i], p->blocks[i] * boots_a_block(plan),
-			time);
+			executor_boot_name(plan->matrix->executor), time);
 	}
 	buf_addf(&b, "  %zu blocks told the variance, which may be greater: it may take up to %.2g times as many (95 %%)\n",
 		p->from_blocks, p->at_most);

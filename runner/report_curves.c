@@ -330,8 +330,8 @@ static bool has_latency(const struct report *r, const char *cell)
 
 void report_plot_latency(struct report *r)
 {
-	static const char subtitle[] =
-		"Lines: histograms of all boots together; rings: single boots";
+	__free_char char *subtitle =
+		xasprintf("Lines: histograms of all %ss together; rings: single %ss", r->c->boot, r->c->boot);
 	const char **cells = xcalloc(r->plan->ncells + 1, sizeof(*cells));
 	double *high_x = xcalloc(r->plan->ncells + 1, sizeof(double));
 	double *low_y = xcalloc(r->plan->ncells + 1, sizeof(double));

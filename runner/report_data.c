@@ -258,10 +258,12 @@ char *report_summary(const struct report *r)
 
 char *report_method_line(const struct report *r)
 {
-	return xasprintf("%s over %zu comparison%s, alpha %g, threshold %g %%, %u block%s",
+	__free_char char *units = comparison_units(r->c->unit, r->c->blocks);
+
+	return xasprintf("%s over %zu comparison%s, alpha %g, threshold %g %%, %u %s",
 		r->c->correction ? r->c->correction : "uncorrected", r->c->primary_count,
 		r->c->primary_count == 1 ? "" : "s", r->c->alpha, r->c->threshold * 100,
-		r->c->blocks, r->c->blocks == 1 ? "" : "s");
+		r->c->blocks, units);
 }
 
 char *report_control_line(const struct report *r)

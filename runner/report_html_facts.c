@@ -308,13 +308,18 @@ void html_bad_samples(struct buf *b, const struct report *r)
 
 void html_method(struct buf *b, const struct report *r)
 {
-	static const char *const notes[] = {
-		"The unit of replication is the boot. A block boots every arm once, in an order "
-		"drawn for it; samples "
-		"of one boot make one value, and an arm is compared with the baseline within "
-		"blocks, so that what drifts "
-		"for both cancels. Where the arms of a block were up together and took turns, a block\'s value for a rate or a latency is "
-		"the median of what the two arms\' samples of one turn differ by.",
+	const char *boot = r->c->boot;
+	__free_char char *unit = xasprintf("The unit of replication is the %s. A block %ss every arm once, in an order "
+					   "drawn for it; samples of one %s make one value, and an arm is compared with the "
+					   "baseline within blocks, so that what drifts for both cancels. Where the arms of a "
+					   "block were up together and took turns, a block\'s value for a rate or a latency is "
+					   "the median of what the two arms\' samples of one turn differ by.",
+		boot, boot, boot);
+	__free_char char *alone = xasprintf("Values of one arm alone are medians of its %ss with a distribution-free "
+					    "interval (order statistics; below six %ss the smallest and the largest).",
+		boot, boot);
+	const char *const notes[] = {
+		unit,
 		"The effect of a rate or a time is arm / baseline, shown as a change in percent; "
 		"that of a count is the "
 		"difference in its own unit. Estimates are Hodges-Lehmann's; p and interval come "
@@ -332,9 +337,7 @@ void html_method(struct buf *b, const struct report *r)
 		"The columns of an arm are medians of all its samples; an effect is estimated from the differences within "
 		"blocks (Hodges and Lehmann), and need not be their quotient. Other figures than those that verdicts are "
 		"about are corrected among the cells of one figure.",
-		"Values of one arm alone are medians of its boots with a distribution-free "
-		"interval (order statistics; "
-		"below six boots the smallest and the largest).",
+		alone,
 	};
 	__free_char char *line = report_method_line(r), *control = report_control_line(r);
 

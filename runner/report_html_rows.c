@@ -379,7 +379,7 @@ void html_verdicts(struct buf *b, const struct report *r)
 {
 	buf_addstr(b, "<section><h2>Verdicts</h2>\n");
 	add_verdict_rows(b, r);
-	buf_addstr(b, "<p class=\"soft screen\">A row opens onto the samples of its boots");
+	buf_addf(b, "<p class=\"soft screen\">A row opens onto the samples of its %ss", r->c->boot);
 	if (shape_of(r, report_is_main).controls)
 		buf_addstr(b, ". Beside its interval: that of the baseline against itself, which "
 			      "is what noise alone does in that cell");

@@ -441,15 +441,14 @@ static void add_count_points(struct plot *points, struct plot *rings, const stru
 	}
 }
 
-static char *count_subtitle(const struct count_rows *rows)
+static char *count_subtitle(const struct count_rows *rows, const char *boot)
 {
-	static const char text[] =
-		"Median of all samples, interval of the boots' medians; rings: single boots";
+	struct buf b = {};
 
-	if (!rows->zero)
-		return xstrdup(text);
-	return xasprintf("%s; not drawn: %zu cell%s where every arm has 0", text, rows->zero,
-		rows->zero == 1 ? "" : "s");
+	buf_addf(&b, "Median of all samples, interval of the %ss' medians; rings: single %ss", boot, boot);
+	if (rows->zero)
+		buf_addf(&b, "; not drawn: %zu cell%s where every arm has 0", rows->zero, rows->zero == 1 ? "" : "s");
+	return b.data;
 }
 
 static void plot_count(
@@ -458,7 +457,7 @@ static void plot_count(
 	struct count_rows rows = *cells;
 	__free_char char *title = xasprintf("%s, by arm", m->title),
 			 *stem = xasprintf("counts-%s", m->name);
-	__free_char char *subtitle = count_subtitle(&rows);
+	__free_char char *subtitle = count_subtitle(&rows, r->c->boot);
 	struct plot rings = {0};
 	double widest = 100, step = fmax(ROW_HEIGHT, 15 * (double)r->m->narms + 6);
 	struct plot *p = plots_add(&r->plots, stem, "counts", title, subtitle);

@@ -114,10 +114,10 @@ void html_profile(struct buf *b, const struct report *r)
 {
 	static const struct {
 		enum pass pass;
-		const char *title, *text;
+		const char *title, *what, *text;
 	} parts[] = {
 		{PASS_RECORD, "Time, by symbol",
-			"Passes under perf record, one in each boot, apart from all timed samples: "
+			"under perf record",
 			"the share of samples "
 			"that a function itself had, the idle loop left out. The clock's interrupt "
 			"takes the samples: what "
@@ -125,16 +125,17 @@ void html_profile(struct buf *b, const struct report *r)
 			"lie in stacks/, ready "
 			"for flamegraph.pl and difffolded.pl."},
 		{PASS_TRACE, "Events",
-			"Passes that record tracepoints, one in each boot, apart from all timed "
-			"samples: how often each "
+			"that record tracepoints",
+			"how often each "
 			"happened, and with which values, numbers in classes by powers of two."},
 	};
 
 	for (size_t k = 0; k < ARRAY_SIZE(parts); k++) {
 		if (!asked_for(r, parts[k].pass))
 			continue;
-		buf_addf(b, "<section id=\"%s\"><h2>%s</h2>\n<p class=\"soft\">%s</p>\n",
-			pass_name(parts[k].pass), parts[k].title, parts[k].text);
+		buf_addf(b, "<section id=\"%s\"><h2>%s</h2>\n<p class=\"soft\">Passes %s, one in each %s, apart from all timed "
+			    "samples: %s</p>\n",
+			pass_name(parts[k].pass), parts[k].title, parts[k].what, r->c->boot, parts[k].text);
 		for (size_t i = 0; i < r->plan->ncells; i++) {
 			struct error err;
 			json_t *table =

@@ -50,6 +50,11 @@ static void tell_arm(struct run *r, const struct plan_boot *b, const char *what)
 	tell(r, b, text);
 }
 
+static bool is_local(const struct run *r)
+{
+	return r->plan->matrix->executor == EXECUTOR_LOCAL;
+}
+
 /* The first life that has left nothing behind, in this session or an earlier one. */
 static unsigned next_life(const struct run *r, const struct plan_boot *b)
 {
@@ -131,7 +136,7 @@ static void start(struct run *r, const struct boot_state *st, const char *dir,
 	struct boot_request req = request(r, st->boot, dir);
 	uint64_t begin = now_ns();
 
-	tell_arm(r, st->boot, "booting");
+	tell_arm(r, st->boot, is_local(r) ? "starting" : "booting");
 	*ex = r->ops->boot(&req, err);
 	r->times.boot += now_ns() - begin;
 }
@@ -154,8 +159,8 @@ static int start_hard(struct run *r, struct boot_state *st, struct executor **ex
 		snprintf(st->reason, sizeof(st->reason), "%.*s", (int)strcspn(err->text, "\n"),
 			err->text);
 		if (r->progress)
-			progress_note(r->progress, "boot %s, try %u of %d: %s", st->boot->id, try,
-				RUN_BOOT_TRIES, st->reason);
+			progress_note(r->progress, "%s %s, try %u of %d: %s",
+				executor_boot_name(r->plan->matrix->executor), st->boot->id, try, RUN_BOOT_TRIES, st->reason);
 		st->life++;
 	}
 	return 1;
@@ -293,8 +298,8 @@ static int never_boots(const struct run *r, const struct boot_state *st, struct 
 		store_boot_path(r->store, st->boot->number, st->life ? st->life - 1 : 0);
 
 	return error_set(err, KAB_ENVIRONMENT,
-		"arm %s does not boot, in %d tries: %s\nits console: %s/console.log",
-		r->plan->matrix->arms[st->boot->arm].label, RUN_BOOT_TRIES, st->reason, dir);
+		"arm %s does not %s, in %d tries: %s\nits console: %s/console.log",
+		r->plan->matrix->arms[st->boot->arm].label, is_local(r) ? "start" : "boot", RUN_BOOT_TRIES, st->reason, dir);
 }
 
 static int go_through_lives(struct run *r, struct boot_state *st, struct error *err)
@@ -305,8 +310,8 @@ static int go_through_lives(struct run *r, struct boot_state *st, struct error *
 		int ret;
 
 		if (st->lost > RUN_EXTRA_LIVES) {
-			snprintf(reason, sizeof(reason), "not run: this boot was lost %u times",
-				st->lost);
+			snprintf(reason, sizeof(reason), "not run: this %s was lost %u times",
+				executor_boot_name(r->plan->matrix->executor), st->lost);
 			return give_up(r, st, SAMPLE_FAILED, reason, err);
 		}
 		ret = start_hard(r, st, &ex, err);

@@ -130,8 +130,9 @@ void run_text_plan(struct buf *b, const struct plan *plan, const struct run_arm 
 	for (size_t i = 0; i < m->narms; i++)
 		buf_addf(b, "%s %s%s", i ? "," : "", m->arms[i].label,
 			!strcmp(m->arms[i].label, m->baseline) ? " (baseline)" : "");
-	buf_addf(b, "\n  %zu cell%s, %u block%s: %zu boots, %zu samples\n", plan->ncells,
-		plural(plan->ncells), blocks, plural(blocks), plan->nboots, plan_samples(plan));
+	buf_addf(b, "\n  %zu cell%s, %u block%s: %zu %ss, %zu samples\n", plan->ncells,
+		plural(plan->ncells), blocks, plural(blocks), plan->nboots, executor_boot_name(m->executor),
+		plan_samples(plan));
 	text_machines(b, m);
 	if (builds)
 		buf_addf(b, "  %zu kernel%s to build first, about %.0f minutes%s\n", builds, plural(builds),
@@ -189,18 +190,20 @@ static struct times_sampled count_in(const struct plan_boot *boot, size_t cell)
 /* In the first boot that has it: arms that are controls may leave cells out. */
 void run_text_cells(struct buf *b, const struct plan *plan)
 {
+	const char *boot = executor_boot_name(plan->matrix->executor);
+
 	for (size_t c = 0; c < plan->ncells; c++) {
 		struct times_sampled t = {};
 
 		for (size_t i = 0; i < plan->nboots && !t.timed; i++)
 			t = count_in(&plan->boots[i], c);
-		buf_addf(b, "  %s: %u sample%s in each boot that has it, after %u warm-up%s", plan->cells[c].id, t.timed,
-			plural(t.timed), t.warmups, plural(t.warmups));
+		buf_addf(b, "  %s: %u sample%s in each %s that has it, after %u warm-up%s", plan->cells[c].id, t.timed,
+			plural(t.timed), boot, t.warmups, plural(t.warmups));
 		if (t.passes)
 			buf_addf(b, ", and %u for captures alone", t.passes);
 		buf_addstr(b, "\n");
 	}
-	buf_addstr(b, "  each block has an order of its own: -v tells it, boot by boot\n");
+	buf_addf(b, "  each block has an order of its own: -v tells it, %s by %s\n", boot, boot);
 }
 
 void run_text_order(struct buf *b, const struct plan *plan)
@@ -298,8 +301,10 @@ void run_text_summary(struct buf *b, const struct store *s)
 	if (overhead) {
 		run_text_duration(seconds_at(overhead, "wall_ns"), wall, sizeof(wall));
 		run_text_duration(seconds_at(overhead, "boot_ns"), boots, sizeof(boots));
-		buf_addf(b, "; %s, %s of it boots, %.1f %% the runner's own", wall, boots,
-			100 * json_number_value(json_object_get(overhead, "rest_share")));
+		buf_addf(b, "; %s, ", wall);
+		if (store_matrix(s)->executor != EXECUTOR_LOCAL)
+			buf_addf(b, "%s of it boots, ", boots);
+		buf_addf(b, "%.1f %% the runner's own", 100 * json_number_value(json_object_get(overhead, "rest_share")));
 	}
 	buf_addstr(b, "\n");
 }

@@ -41,6 +41,7 @@ struct estimate {
 	double apart, apart_lo, apart_hi; /* ... the effect and its interval by the difference of boots; else NAN */
 	bool constant;			/* both sides never varied */
 	bool paired;			/* within blocks */
+	const char *unit;		/* unpaired: what @blocks are, "boot", "visit" or "sample"; NULL: blocks */
 };
 
 struct stats_options {

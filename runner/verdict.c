@@ -97,13 +97,6 @@ static unsigned blocks_to_decide(const struct row *r, const struct verdict_rule 
 	return blocks;
 }
 
-static const char *unit_of(const struct row *r, size_t n)
-{
-	if (r->e.paired)
-		return n == 1 ? "block" : "blocks";
-	return n == 1 ? "boot a side" : "boots a side";
-}
-
 /* Blocks that can see an effect as large as the one observed, or as the limit if that is larger. */
 static unsigned blocks_to_see(const struct row *r, const struct verdict_rule *rule)
 {
@@ -123,19 +116,19 @@ static unsigned quarter_more(const struct row *r)
 static void explain_floor(struct row *r, const struct verdict_rule *rule)
 {
 	unsigned decide = blocks_to_decide(r, rule), see = blocks_to_see(r, rule), need = see > decide ? see : decide;
+	__free_char char *units = comparison_units(r->e.unit, r->e.blocks);
 
 	r->more_blocks = need > r->e.blocks ? need - (unsigned)r->e.blocks : quarter_more(r);
 	if (r->e.blocks >= decide)
 		/* The floor is that of an early look, which may spend but little of alpha. */
 		r->note = xasprintf("%zu %s cannot decide at this look (adjusted p >= %.2g); a later one can", r->e.blocks,
-			unit_of(r, r->e.blocks), fmin(1, r->e.p_floor * rule->comparisons));
+			units, fmin(1, r->e.p_floor * rule->comparisons));
 	else if (r->e.blocks == 1)
-		r->note = xasprintf("1 %s cannot decide: how boots differ is unknown; %u can",
-			unit_of(r, 1), decide);
+		r->note = xasprintf("1 %s cannot decide: how %ss differ is unknown; %u can", units,
+			r->e.unit ? r->e.unit : "block", decide);
 	else
 		r->note = xasprintf("%zu %s cannot decide (adjusted p >= %.2g); %u can",
-			r->e.blocks, unit_of(r, r->e.blocks),
-			fmin(1, r->e.p_floor * rule->comparisons), decide);
+			r->e.blocks, units, fmin(1, r->e.p_floor * rule->comparisons), decide);
 }
 
 static char *effect_size(const struct row *r)
@@ -151,7 +144,7 @@ static char *effect_size(const struct row *r)
 
 static void explain_unclear(struct row *r, const struct verdict_rule *rule)
 {
-	__free_char char *size = effect_size(r);
+	__free_char char *size = effect_size(r), *units = NULL;
 	unsigned see = blocks_to_see(r, rule);
 
 	if (!see) {
@@ -160,8 +153,8 @@ static void explain_unclear(struct row *r, const struct verdict_rule *rule)
 	}
 	/* There were enough for four times in five, and this was the fifth: a quarter more. */
 	r->more_blocks = see > r->e.blocks ? see - (unsigned)r->e.blocks : quarter_more(r);
-	r->note = xasprintf("could have seen %s; needs %u more %s", size, r->more_blocks,
-		unit_of(r, r->more_blocks));
+	units = comparison_units(r->e.unit, r->more_blocks);
+	r->note = xasprintf("could have seen %s; needs %u more %s", size, r->more_blocks, units);
 }
 
 /*

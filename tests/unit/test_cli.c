@@ -386,6 +386,39 @@ static void test_interrupted_before_it_asks(void **state)
 	assert_int_equal(dir_remove(dir, NULL), 0);
 }
 
+/* What the executor local visits again and again is told of as no boots. */
+static void test_visits_are_no_boots(void **state)
+{
+	static const char text[] = "arms: {here: {}, there: {}}\nexecutor: {local: {}}\nblocks: 2\nsamples: 1\nwarmup: 0\n"
+				   "observers: vmstat\nworkloads: [{name: 'null', workers: 1, duration: 10ms}]\n";
+	static const char *const words[] = {"onto the samples of its visits", "unit of replication is the visit",
+		"A block visits every arm once", "medians of its visits", "below six visits", "rings: single visits"};
+	char dir[] = "/tmp/kab-cli-XXXXXX";
+	__free_char char *matrix = xasprintf("%s/m.yaml", mkdtemp(dir)), *args = NULL, *report = NULL;
+	struct buf out = {};
+
+	(void)state;
+	assert_int_equal(file_write_atomic(matrix, text, strlen(text), NULL), 0);
+	args = xasprintf("run --results %s %s --dry-run", dir, matrix);
+	assert_int_equal(call(&out, args), 0);
+	assert_non_null(strstr(out.data, "2 blocks: 4 visits, 4 samples"));
+	assert_null(strstr(out.data, "boot"));
+	*strrchr(args, ' ') = '\0';
+	assert_int_equal(call(&out, args), 0);
+	assert_null(strstr(out.data, "boot"));
+	free(args);
+	args = xasprintf("report %s/*-m-*", dir);
+	assert_int_equal(call(&out, args), 0);
+	out.data[strcspn(out.data, "\n")] = '\0';
+	report = file_read(out.data, NULL, NULL);
+	assert_non_null(report);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strstr(report, words[i]))
+			fail_msg("%s", words[i]);
+	buf_free(&out);
+	assert_int_equal(dir_remove(dir, NULL), 0);
+}
+
 #define JUMPY "LD_PRELOAD=$PWD/build/tests/clock_jumps.so ASAN_OPTIONS=verify_asan_link_order=0"
 
 /* Days stand in names and in reports, nothing is measured by them: not a run, not its samples, not what is left to do. */
@@ -464,6 +497,7 @@ int main(void)
 		cmocka_unit_test(test_mistakes_of_an_arm_have_its_place),
 		cmocka_unit_test(test_answers_to_the_question),
 		cmocka_unit_test(test_interrupted_before_it_asks),
+		cmocka_unit_test(test_visits_are_no_boots),
 		cmocka_unit_test(test_clock_jumps),
 	};
 

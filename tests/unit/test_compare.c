@@ -1066,6 +1066,27 @@ static void test_drift_inside_boots_is_told(void **state)
 		warned(compare(*state, s), "pipe never settled: inside a boot ops_per_s rises"));
 }
 
+/* What is told of boots of a guest is told of visits where nothing boots. */
+static void test_doubts_of_visits(void **state)
+{
+	struct synth *s = SYNTH("executor: {local: {}}\nseed: 7\n" ARMS BLOCKS(10) PIPE,
+		{NULL, NULL, "ops_per_s", 1000, QUIET, .slope = 0.02});
+	struct world *w = *state;
+	__free_char char *boot = NULL;
+	struct error err;
+
+	s->arm_env[0] = s->arm_env[1] = quiet_env;
+	s->life = 2;
+	compare(w, s);
+	boot = xasprintf("%s/boots/4", w->path);
+	fixture_write(boot, "boot.json", "{\"env\": {\"clocksource\": \"hpet\"}}");
+	comparison_free(w->c);
+	w->c = compare_runs(w->run, NULL, &(struct compare_options){}, &err);
+	assert_true(warned(w->c, "1 visit had to be started again"));
+	assert_true(warned(w->c, "pipe never settled: inside a visit ops_per_s rises"));
+	assert_true(warned(w->c, "clocksource changed from visit to visit"));
+}
+
 static void test_outliers_of_the_baseline_count_once(void **state)
 {
 	static const char matrix[] = VM "baseline: stock\narms: {stock: {}, one: {series: [a]}, "
@@ -1099,6 +1120,14 @@ static const struct comparison *compare_two(
 	return w->c;
 }
 
+static void expect_table(const struct comparison *c, const char *words)
+{
+	__free_char char *table = comparison_table(c, false, false);
+
+	expect_words(table, words);
+}
+
+/* Nothing boots on a running kernel: its arms are visited. */
 static void test_two_local_runs(void **state)
 {
 	struct synth *a =
@@ -1117,6 +1146,7 @@ static void test_two_local_runs(void **state)
 	assert_false(c->paired || r->e.paired || r->control);
 	assert_int_equal(r->e.blocks, 8);
 	assert_true(warned(c, "measured apart") && warned(c, "boot-to-boot variation"));
+	expect_table(c, "\n8 visits a side; ");
 	assert_int_equal(c->ok, 48);
 	assert_int_equal(comparison_status(c), KAB_REGRESSION);
 }
@@ -1166,6 +1196,7 @@ static void test_two_local_runs_of_one_visit(void **state)
 
 	assert_int_equal(r->e.blocks, 12);
 	assert_int_equal(r->verdict, VERDICT_IMPROVEMENT);
+	expect_table(c, "\n12 samples a side; ");
 	assert_true(warned(c, "boot-to-boot variation"));
 }
 
@@ -1371,6 +1402,7 @@ int main(void)
 		T(test_builds_that_differ_are_told),
 		T(test_builds_that_were_to_differ_are_not_told),
 		T(test_drift_inside_boots_is_told),
+		T(test_doubts_of_visits),
 		T(test_outliers_of_the_baseline_count_once),
 		T(test_one_arm_has_nothing_to_compare),
 		T(test_two_local_runs),

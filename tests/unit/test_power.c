@@ -239,6 +239,12 @@ static void test_output(void **state)
 	assert_true(json_is_null(
 		json_object_get(json_array_get(json_object_get(o, "cells"), 1), "block_sd")));
 	json_decref(o);
+	/* Where nothing boots. */
+	enum executor_kind kind = w->m->executor;
+	w->m->executor = EXECUTOR_LOCAL;
+	__free_char char *local = power_table(&p, w->plan);
+	w->m->executor = kind;
+	assert_non_null(strstr(local, " visits, about "));
 	power_clear(&p);
 }
 

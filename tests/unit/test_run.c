@@ -816,6 +816,24 @@ static void test_arm_that_never_boots_stops_the_run(void **state)
 	store_close(s);
 }
 
+/* Of the executor local nothing is told as a boot. */
+static void test_nothing_boots_on_the_running_kernel(void **state)
+{
+	struct run_fixture *f = *state;
+	__free_char char *path = NULL, *lost = NULL, *samples = NULL;
+	struct error err = {};
+
+	f->matrix->executor = EXECUTOR_LOCAL;
+	script.refuse = (char *)"patched";
+	assert_int_equal(session(f, &path, &err), -1);
+	assert_non_null(strstr(err.text, "arm patched does not start, in "));
+	script.refuse = NULL;
+	script.lose_each = true;
+	assert_int_equal(session(f, &lost, &err), 0);
+	samples = fixture_read(lost, "samples.jsonl");
+	assert_non_null(strstr(samples, "not run: this visit was lost 3 times"));
+}
+
 static void test_boot_that_fails_later_is_recorded(void **state)
 {
 	struct run_fixture *f = *state;
@@ -983,6 +1001,8 @@ int main(void)
 			test_writes_lost_again_and_again_side_by_side, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_arm_that_never_boots_stops_the_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_nothing_boots_on_the_running_kernel, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_boot_that_fails_later_is_recorded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_skipped_is_no_failure, setup, teardown),

@@ -162,7 +162,14 @@ static void child(const struct run *r, int out, int err_out, int failed, pid_t p
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127);
-	setpgid(0, 0);
+	/*
+	 * Below init a process group counts as orphaned: if one process of it is stopped and another one's end is
+	 * told to init, all of it is hung up. In a session that init is not of, nobody is.
+	 */
+	if (parent == 1)
+		setsid();
+	else
+		setpgid(0, 0);
 	for (int s = 1; s < 32; s++)
 		signal(s, SIG_DFL);
 	if (r->in_root && r->place->root) {
@@ -208,7 +215,6 @@ static int start(struct run *r, struct job_result *res)
 	r->fd[0] = out[0];
 	r->fd[1] = err_out[0];
 	if (r->pid > 0) {
-		setpgid(r->pid, r->pid);
 		r->pidfd = syscall(SYS_pidfd_open, r->pid, 0);
 		n = read(failed[0], text, sizeof(text) - 1);
 	}

@@ -297,6 +297,12 @@ static void test_stragglers_die_with_their_job(void **state)
 	expect(*state, "grep -l sleep /proc/[0-9]*/comm; true", "");
 }
 
+/* One process of the job is stopped while another one, whose parent is gone, ends. */
+static void test_a_stopped_process_hangs_nobody_up(void **state)
+{
+	expect(*state, "sleep 60 & kill -STOP $!; (sleep 0.3 &); sleep 1; kill -KILL $!; echo here", "here\n");
+}
+
 static void test_output_of_any_size_and_kind(void **state)
 {
 	struct job_result res = script_job(*state, "head -c 1500000 /dev/zero | tr '\\0' x", 120);
@@ -875,6 +881,7 @@ int main(void)
 		cmocka_unit_test(test_no_such_program),
 		cmocka_unit_test(test_timeout_leaves_nothing),
 		cmocka_unit_test(test_stragglers_die_with_their_job),
+		cmocka_unit_test(test_a_stopped_process_hangs_nobody_up),
 		cmocka_unit_test(test_output_of_any_size_and_kind),
 		cmocka_unit_test(test_host_is_read_only),
 		cmocka_unit_test(test_a_program_that_cries_wolf),

@@ -274,16 +274,25 @@ static json_t *strings_json(char *const *v, size_t n)
 	return list;
 }
 
+/* A name or a path. */
+static json_t *path_json(const char *path)
+{
+	__free_char char *shown = path_without_home(path);
+
+	return json_string(shown);
+}
+
 static json_t *arm_json(const struct arm *a)
 {
 	static const char *const arm_roles[] = {"compared", "control", "layout"};
-	json_t *series = json_array(), *config = strings_json(a->config, a->nconfig),
-	       *params = json_object();
+	json_t *series = json_array(), *config = json_array(), *params = json_object();
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < a->nseries; i++)
-		json_array_append_new(series, json_pack("{s:s, s:I}", "name", a->series[i].name,
+		json_array_append_new(series, json_pack("{s:o, s:I}", "name", path_json(a->series[i].name),
 						      "patches", (json_int_t)a->series[i].patches));
+	for (size_t i = 0; i < a->nconfig; i++)
+		json_array_append_new(config, path_json(a->config[i]));
 	for (size_t i = 0; i < a->nparams; i++)
 		json_object_set_new(
 			params, a->params[i].workload, params_json(&a->params[i].params));

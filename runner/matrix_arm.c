@@ -62,6 +62,7 @@ static int check_name(struct schema *s, const yaml_node_t *node, const char *nam
 static int add_series(struct schema *s, yaml_node_t *key, yaml_node_t *item, void *arg)
 {
 	const char *text = schema_text(s, item, "the name of a series"), *colon;
+	__free_char char *name = NULL;
 	struct series_ref ref = {0};
 	struct arm *a = arg;
 
@@ -81,7 +82,8 @@ static int add_series(struct schema *s, yaml_node_t *key, yaml_node_t *item, voi
 	} else {
 		colon = text + strlen(text);
 	}
-	ref.name = xstrndup(text, colon - text);
+	name = xstrndup(text, colon - text);
+	ref.name = schema_expand_home(name);
 	a->series = xrealloc_array(a->series, a->nseries + 1, sizeof(*a->series));
 	a->series[a->nseries++] = ref;
 	return check_name(s, item, ref.name, recipe_series);
@@ -103,8 +105,8 @@ static int add_config(struct schema *s, yaml_node_t *key, yaml_node_t *item, voi
 	if (!text)
 		return -1;
 	a->config = xrealloc_array(a->config, a->nconfig + 1, sizeof(*a->config));
-	a->config[a->nconfig++] = xstrdup(text);
-	return check_name(s, item, text, recipe_config);
+	a->config[a->nconfig++] = schema_expand_home(text);
+	return check_name(s, item, a->config[a->nconfig - 1], recipe_config);
 }
 
 static int read_config(

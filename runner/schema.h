@@ -95,6 +95,8 @@ schema_reader schema_duration; /* double, seconds: "90s", "20m", "2h", "500ms", 
 				  seconds */
 schema_reader schema_share;    /* double: "1%" or 0.01 */
 schema_reader schema_path;     /* char *: a string whose leading "~/" is $HOME */
+/* @path with $HOME in place of a leading "~/". Caller frees. */
+char *schema_expand_home(const char *path);
 
 /* Collects the words that would have been right, for a message about one that was not. */
 struct suggestion {

@@ -29,17 +29,21 @@ int schema_string(struct schema *s, yaml_node_t *node, const struct schema_key *
 	return 0;
 }
 
+char *schema_expand_home(const char *path)
+{
+	const char *home = getenv("HOME");
+
+	return !strncmp(path, "~/", 2) && home ? xasprintf("%s%s", home, path + 1) : xstrdup(path);
+}
+
 int schema_path(struct schema *s, yaml_node_t *node, const struct schema_key *key, void *field)
 {
-	const char *text = schema_text(s, node, "a path"), *home = getenv("HOME");
+	const char *text = schema_text(s, node, "a path");
 
 	(void)key;
 	if (!text)
 		return -1;
-	if (!strncmp(text, "~/", 2) && home)
-		*(char **)field = xasprintf("%s%s", home, text + 1);
-	else
-		*(char **)field = xstrdup(text);
+	*(char **)field = schema_expand_home(text);
 	return 0;
 }
 

@@ -252,7 +252,8 @@ static void test_json_has_no_home(void **state)
 {
 	static const char text[] =
 		"base: {tree: ~/src/linux}\n"
-		"arms: {a: {}, b: {base: {tarball: ~/l.tar.xz}}, c: {base: {tree: /home/someone-else/l}}}\n"
+		"arms: {a: {}, b: {base: {tarball: ~/l.tar.xz}}, c: {base: {tree: /home/someone-else/l}}, "
+		"d: {series: ['~/patches:2'], config: [~/fragment]}}\n"
 		"executor: {vm: {share: ~/guest}}\nworkloads: [{name: pipe}]\n";
 	__free_char char *home = xstrdup(getenv("HOME") ?: "/"), *json = NULL;
 	struct matrix *m;
@@ -265,10 +266,14 @@ static void test_json_has_no_home(void **state)
 	setenv("HOME", home, 1);
 	json = json_dumps(o, JSON_SORT_KEYS);
 	assert_string_equal(m->share, "/home/someone/guest");
+	assert_string_equal(m->arms[3].series[0].name, "/home/someone/patches");
+	assert_string_equal(m->arms[3].config[0], "/home/someone/fragment");
 	assert_null(strstr(json, "/home/someone/"));
 	assert_non_null(strstr(json, "\"tree\": \"~/src/linux\""));
 	assert_non_null(strstr(json, "\"tarball\": \"~/l.tar.xz\""));
 	assert_non_null(strstr(json, "\"share\": \"~/guest\""));
+	assert_non_null(strstr(json, "{\"name\": \"~/patches\", \"patches\": 2}"));
+	assert_non_null(strstr(json, "\"config\": [\"~/fragment\"]"));
 	assert_non_null(strstr(json, "/home/someone-else/l"));
 	json_decref(o);
 	matrix_free(m);

@@ -141,11 +141,12 @@ $(B)/bench/%: $(B)/tests/bench/%.o $(RUNNER_OBJ)
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 unit: all $(UNIT) $(B)/tests/clock_jumps.so
+benches: $(BENCH)
 guesttests: all $(GUESTTESTS)
 replays: all $(REPLAYS)
 fuzzers: $(FUZZERS)
 
-.PHONY: all unit guesttests replays fuzzers
+.PHONY: all unit guesttests benches replays fuzzers
 
 # ---- what people call ---------------------------------------------------------------------------
 
@@ -198,12 +199,12 @@ $(B)/driver: tests/driver.c
 
 # Programs first, in parallel and plain and with sanitizers; then one driver runs them all in turn.
 test: build-all
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests $(B)/driver
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests benches $(B)/driver
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan $(ASAN) all unit replays
 	$(Q)B=$(B) tests/run
 
 test-full: build-all
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests $(B)/driver
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) unit guesttests benches $(B)/driver
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan $(ASAN) all unit replays
 	$(Q)B=$(B) KAB_TEST_FULL=1 tests/run
 
@@ -214,7 +215,7 @@ fuzz:
 	$(Q)B=$(B)/fuzz tests/fuzz/run $(FUZZ_SECONDS)
 
 bench-self: build-all
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) $(BENCH)
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) benches
 	$(Q)for b in $(BENCH); do echo "== $$b"; $$b || exit; done
 
 install: all

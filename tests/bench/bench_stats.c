@@ -56,7 +56,7 @@ static uint64_t measure(size_t blocks, size_t samples)
 
 	for (size_t i = 0; i < blocks; i++)
 		pairs[i] = (struct pair){
-			{v + 2 * i * samples, samples}, {v + (2 * i + 1) * samples, samples}};
+			.base = {.v = v + 2 * i * samples, .n = samples}, .arm = {.v = v + (2 * i + 1) * samples, .n = samples}};
 	for (int i = 0; i < ROUNDS; i++)
 		ns[i] = time_one(pairs, blocks);
 	qsort(ns, ROUNDS, sizeof(*ns), by_value);

@@ -289,7 +289,8 @@ static void measure_floor(struct comparison *c)
 			take_blocks(c, &c->rows[i].e);
 	}
 	for (size_t i = 0; i < c->nrows && !c->blocks; i++)
-		take_blocks(c, &c->rows[i].e);
+		if (c->rows[i].e.blocks)
+			take_blocks(c, &c->rows[i].e);
 	c->p_floor = isnan(floor) ? 1 : fmin(1, floor * c->primary_count);
 }
 
@@ -397,6 +398,7 @@ static struct comparison *comparison_alloc(
 	c->executor = executor_kind_name(m->executor);
 	c->boot = executor_boot_name(m->executor);
 	c->paired = paired;
+	c->unit = paired ? NULL : c->boot;
 	return c;
 }
 

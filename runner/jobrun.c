@@ -164,7 +164,7 @@ static void child(const struct run *r, int out, int err_out, int failed, pid_t p
 		_exit(127);
 	/*
 	 * Below init a process group counts as orphaned: if one process of it is stopped and another one's end is
-	 * told to init, all of it is hung up. In a session that init is not of, nobody is.
+	 * told to init, all of it is hung up. The job's group is not, in a session that init is not of.
 	 */
 	if (parent == 1)
 		setsid();

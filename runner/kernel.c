@@ -80,7 +80,7 @@ static json_t *ingredients_json(const struct ingredient *v, size_t n)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(a, json_pack("{s:s, s:s, s:s}", "origin", v[i].origin, "name",
+		json_array_append_new(a, json_pack("{s:o, s:s, s:s}", "origin", json_path(v[i].origin), "name",
 						 v[i].name, "sha256", v[i].sha256));
 	return a;
 }
@@ -99,13 +99,8 @@ static json_t *series_json(const struct arm *arm)
 {
 	json_t *a = json_array();
 
-	for (size_t i = 0; i < arm->nseries; i++) {
-		const struct series_ref *ref = &arm->series[i];
-
-		json_array_append_new(a, ref->patches
-						 ? json_sprintf("%s:%u", ref->name, ref->patches)
-						 : json_string(ref->name));
-	}
+	for (size_t i = 0; i < arm->nseries; i++)
+		json_array_append_new(a, series_ref_json(&arm->series[i]));
 	return a;
 }
 

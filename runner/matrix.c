@@ -274,12 +274,18 @@ static json_t *strings_json(char *const *v, size_t n)
 	return list;
 }
 
-/* A name or a path. */
-static json_t *path_json(const char *path)
+json_t *json_path(const char *path)
 {
 	__free_char char *shown = path_without_home(path);
 
 	return json_string(shown);
+}
+
+json_t *series_ref_json(const struct series_ref *ref)
+{
+	__free_char char *shown = path_without_home(ref->name);
+
+	return ref->patches ? json_sprintf("%s:%u", shown, ref->patches) : json_string(shown);
 }
 
 static json_t *arm_json(const struct arm *a)
@@ -289,10 +295,10 @@ static json_t *arm_json(const struct arm *a)
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < a->nseries; i++)
-		json_array_append_new(series, json_pack("{s:o, s:I}", "name", path_json(a->series[i].name),
+		json_array_append_new(series, json_pack("{s:o, s:I}", "name", json_path(a->series[i].name),
 						      "patches", (json_int_t)a->series[i].patches));
 	for (size_t i = 0; i < a->nconfig; i++)
-		json_array_append_new(config, path_json(a->config[i]));
+		json_array_append_new(config, json_path(a->config[i]));
 	for (size_t i = 0; i < a->nparams; i++)
 		json_object_set_new(
 			params, a->params[i].workload, params_json(&a->params[i].params));
@@ -302,7 +308,7 @@ static json_t *arm_json(const struct arm *a)
 	json_object_set_new(o, "config", config);
 	set_string(o, "cmdline", a->cmdline);
 	json_object_set_new(o, "align", json_integer(a->align));
-	set_string(o, "mutation", a->mutation);
+	set_path(o, "mutation", a->mutation);
 	json_object_set_new(o, "params", params);
 	if (a->role != ARM_COMPARED)
 		json_object_set_new(o, "role", json_string(arm_roles[a->role]));

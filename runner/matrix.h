@@ -165,6 +165,10 @@ json_t *matrix_to_json(const struct matrix *m);
 const char *executor_kind_name(enum executor_kind kind); /* "vm", "exact", "local" */
 /* What a person reads for one arm's part of a block: "boot", or "visit" where nothing boots. */
 const char *executor_boot_name(enum executor_kind kind);
+/* A name, or a path that begins with "~/" if it lies below $HOME: what is handed on names no home folder. */
+json_t *json_path(const char *path);
+/* Likewise "name" or "name:N". */
+json_t *series_ref_json(const struct series_ref *ref);
 /* Fills in @to with a copy of @from called @label; arm_clear() empties it. */
 void arm_copy(struct arm *to, const struct arm *from, const char *label);
 void arm_clear(struct arm *a);

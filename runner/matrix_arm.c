@@ -141,8 +141,8 @@ static int read_mutation(
 	if (!slash || slash == text || !slash[1])
 		return schema_error(
 			s, node, "expected a mutation as 'series/name', found '%.50s'", text);
-	*(char **)field = xstrdup(text);
-	return check_name(s, node, text, recipe_mutation);
+	*(char **)field = schema_expand_home(text);
+	return check_name(s, node, *(char **)field, recipe_mutation);
 }
 
 static int read_cmdline(

@@ -217,8 +217,8 @@ int qemu_command(
 	add(a, QEMU);
 	add_words(a, plain, ARRAY_SIZE(plain));
 	/*
-	 * The exact mode's guest has no other timer: that of the PIT, 838 ns wide, fires before it is due or after, as
-	 * the case may be, and then takes 12.6 us more.
+	 * Exact mode has no other timer but the PIT's, which is 838 ns wide: it fires before it is due or after, as the
+	 * case may be, and what is left then takes it 12.6 us.
 	 */
 	add(a, "-machine");
 	add(a, "q35,usb=off,sata=off,smbus=off,vmport=off,graphics=off,hpet=%s", s->accel == QEMU_ICOUNT ? "on" : "off");

@@ -79,8 +79,11 @@ static void add_estimate(struct buf *b, const struct row *row)
 			row->metric.scale == SCALE_RATIO ? " %" : "");
 	buf_addf(b, "; %zu outlier%s kept%s", e->outliers, e->outliers == 1 ? "" : "s",
 		e->constant ? "; neither side ever varied" : "");
-	if (row->more_blocks)
-		buf_addf(b, "; about %u more blocks would settle it", row->more_blocks);
+	if (row->more_blocks) {
+		__free_char char *units = comparison_units(e->unit, row->more_blocks);
+
+		buf_addf(b, "; about %u more %s would settle it", row->more_blocks, units);
+	}
 	buf_addstr(b, ".</p>\n");
 }
 

@@ -60,7 +60,7 @@ struct run_arm *run_arms(
 		if (ret) {
 			/* What is found out before a build names the arm already, and its place. */
 			if (build && err && err->status != KAB_INTERRUPTED &&
-				strncmp(err->text, arms[i].arm->place, strlen(arms[i].arm->place)))
+				(!arms[i].arm->place || strncmp(err->text, arms[i].arm->place, strlen(arms[i].arm->place))))
 				error_prefix(err, "arm %s", note.label);
 			run_arms_free(arms, m->narms);
 			return NULL;
@@ -82,16 +82,10 @@ static json_t *arm_json(const struct run_arm *a, const char *label)
 	const struct kernel *k = &a->kernel;
 	json_t *series = json_array(), *config = json_array(), *o;
 
-	for (size_t i = 0; i < arm->nseries; i++) {
-		__free_char char *name =
-			arm->series[i].patches
-				? xasprintf("%s:%u", arm->series[i].name, arm->series[i].patches)
-				: xstrdup(arm->series[i].name);
-
-		json_array_append_new(series, json_string(name));
-	}
+	for (size_t i = 0; i < arm->nseries; i++)
+		json_array_append_new(series, series_ref_json(&arm->series[i]));
 	for (size_t i = 0; i < arm->nconfig; i++)
-		json_array_append_new(config, json_string(arm->config[i]));
+		json_array_append_new(config, json_path(arm->config[i]));
 	o = json_pack("{s:s,s:s,s:o,s:o,s:s,s:i}", "label", label, "key", k->key, "series", series,
 		"config", config, "cmdline", arm->cmdline ? arm->cmdline : "", "align",
 		(int)arm->align);

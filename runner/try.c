@@ -110,7 +110,8 @@ void try_start(struct try_order *o, const char *verb, const struct base *base, c
 
 void try_add_series(struct try_order *o, const char *label, const char *folder, unsigned patches)
 {
-	__free_char char *ref = patches ? xasprintf("%s:%u", folder, patches) : xstrdup(folder);
+	__free_char char *shown = path_without_home(folder);
+	__free_char char *ref = patches ? xasprintf("%s:%u", shown, patches) : xstrdup(shown);
 	__free_char char *scalar = quoted(ref), *yaml = xasprintf("series: [%s]", scalar);
 
 	add_arm(o, label, yaml);

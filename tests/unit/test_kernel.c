@@ -787,14 +787,19 @@ static void test_sweep_spares_the_living(void **state)
 /* The same patches in another folder are the same kernel, which each arm knows by its own name. */
 static void test_cached_kernel_has_the_names_of_who_asks(void **state)
 {
-	__free_char char *folder = xasprintf("%s/mine", fx->dir);
+	__free_char char *folder = xasprintf("%s/mine", fx->dir), *home = xstrdup(getenv("HOME") ?: "/");
 	struct arm mine = arm_of(folder, 0), good = arm_of("good", 0);
 	const json_t *patch;
 	struct kernel k;
 
 	(void)state;
 	shell("cp -r " DATA "/home/kernel-patch/series/good %s", folder);
+	setenv("HOME", fx->dir, 1);
 	build_or_fail(&mine, &k);
+	setenv("HOME", home, 1);
+	patch = json_array_get(json_object_get(k.meta, "patches"), 0);
+	assert_string_equal(json_string_value(json_object_get(patch, "origin")), "~/mine");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(k.meta, "series"), 0)), "~/mine");
 	kernel_clear(&k);
 	build_or_fail(&good, &k);
 	assert_int_equal(entries("kernels"), 1);

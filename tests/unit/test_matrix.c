@@ -253,7 +253,7 @@ static void test_json_has_no_home(void **state)
 	static const char text[] =
 		"base: {tree: ~/src/linux}\n"
 		"arms: {a: {}, b: {base: {tarball: ~/l.tar.xz}}, c: {base: {tree: /home/someone-else/l}}, "
-		"d: {series: ['~/patches:2'], config: [~/fragment]}}\n"
+		"d: {series: ['~/patches:2'], config: [~/fragment], mutation: ~/series/broken}}\n"
 		"executor: {vm: {share: ~/guest}}\nworkloads: [{name: pipe}]\n";
 	__free_char char *home = xstrdup(getenv("HOME") ?: "/"), *json = NULL;
 	struct matrix *m;
@@ -274,6 +274,8 @@ static void test_json_has_no_home(void **state)
 	assert_non_null(strstr(json, "\"share\": \"~/guest\""));
 	assert_non_null(strstr(json, "{\"name\": \"~/patches\", \"patches\": 2}"));
 	assert_non_null(strstr(json, "\"config\": [\"~/fragment\"]"));
+	assert_string_equal(m->arms[3].mutation, "/home/someone/series/broken");
+	assert_non_null(strstr(json, "\"mutation\": \"~/series/broken\""));
 	assert_non_null(strstr(json, "/home/someone-else/l"));
 	json_decref(o);
 	matrix_free(m);

@@ -64,6 +64,7 @@ static void test_plain_machine(void **state)
 
 	(void)state;
 	assert_has(line, "|-accel|tcg,thread=multi|");
+	assert_has(line, ",hpet=off|");
 	assert_has(line, "|-smp|4,sockets=1,cores=4,threads=1|");
 	assert_has(line, "|-m|2048M|");
 	assert_has(line, "|-no-reboot|");

@@ -16,10 +16,6 @@
 	{                                                                       \
 		name, "1/op", title, BETTER_LESS, SCALE_DIFFERENCE, false, true \
 	}
-#define INSTRUCTIONS(name, title)                                                \
-	{                                                                        \
-		name, "1/op", title, BETTER_LESS, SCALE_DIFFERENCE, false, false \
-	}
 #define TIME(name, title)                                                 \
 	{                                                                 \
 		name, "ns", title, BETTER_LESS, SCALE_RATIO, false, false \
@@ -66,8 +62,8 @@ static const struct metric table[] = {
 	COUNT("page_faults_per_op", "page faults an operation"),
 	COUNT("major_faults_per_op", "major faults an operation"),
 	COUNT("minor_faults_per_op", "minor faults an operation"),
-	INSTRUCTIONS("kernel_instructions_per_op", "instructions of the kernel an operation"),
-	INSTRUCTIONS("user_instructions_per_op", "instructions of user space an operation"),
+	LOAD("kernel_instructions_per_op", "1/op", "instructions of the kernel an operation"),
+	LOAD("user_instructions_per_op", "1/op", "instructions of user space an operation"),
 	NEUTRAL("instructions_per_op", "1/op", "instructions an operation"),
 	NEUTRAL("cycles_per_op", "1/op", "cycles an operation"),
 	{"fairness", "share", "slowest worker's share of the fastest's work", BETTER_MORE,

@@ -34,7 +34,7 @@ static int report_run(const char *path, const struct report_options *o,
 		run ? o->out ? xstrdup(o->out) : xasprintf("%s/report", store_path(run)) : NULL;
 	int ret = -1;
 
-	if (c && !report_write(run, c, dir, err)) {
+	if (c && !report_write(run, c, o->out, err)) {
 		tell(run, c, dir, common);
 		ret = 0;
 	}

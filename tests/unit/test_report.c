@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "commands.h"
 #include "plot.h"
 #include "report.h"
 #include "report_data.h"
@@ -447,7 +448,7 @@ static void test_numbers_lead_to_captures(void **state)
 	id = m.f.plan->boots[0].samples[m.f.plan->boots[0].nsamples - 1].id;
 	raw = xasprintf("%s/raw/%s", m.run, id);
 	assert_int_equal(dir_make(raw, NULL), 0);
-	write_report(m.run, NULL);
+	assert_int_equal(cmd_report(3, (char *[]){"report", "-q", m.run, NULL}), KAB_OK);
 	html = fixture_read(m.out, "report.html");
 	link = xasprintf("<a href=\"../raw/%s/\" title=\"%s\">", id, id);
 	assert_has(html, link);

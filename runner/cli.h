@@ -52,6 +52,8 @@ int cli_fail(const char *verb, const struct error *err);
  * told on standard error, unless @c is quiet or JSON. NULL with KAB_USAGE; caller frees.
  */
 char *cli_newest_run(const char *verb, const struct cli_common *c, struct error *err);
+/* Two operands are one folder: a comparison of a run with itself. Then true, with KAB_USAGE. */
+bool cli_same_run(const char *run, const char *other, struct error *err);
 /* Prints what --json asks for, its keys in order and a newline after it, and drops @owned. */
 void cli_print_json(json_t *owned);
 /* Colours: standard output is a terminal, no --no-color, no NO_COLOR. */

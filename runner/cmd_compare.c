@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli.h"
 #include "commands.h"
@@ -166,13 +165,6 @@ static int draw_and_print(const struct arguments *a, const char *path, struct er
 	return ret;
 }
 
-static bool same_folder(const char *a, const char *b)
-{
-	struct stat x, y;
-
-	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 static int print_letter(const struct store *run, const struct store *other, const struct comparison *c, struct error *err)
 {
 	struct report r;
@@ -192,13 +184,8 @@ static int compare_and_print(struct arguments *a, char **paths, int npaths, stru
 	struct comparison *c = NULL;
 	int status = -1;
 
-	a->mistake = run && npaths == 2 && same_folder(paths[0], paths[1]);
-	if (a->mistake)
-		error_set(err, KAB_USAGE,
-			"%s: a run against itself; expected another run, or one alone, whose arms "
-			"are compared",
-			paths[1]);
-	else if (run && npaths == 2)
+	a->mistake = run && npaths == 2 && cli_same_run(paths[0], paths[1], err);
+	if (run && npaths == 2 && !a->mistake)
 		other = store_open(paths[1], false, NULL, err);
 	if (run && (npaths == 1 || other)) {
 		c = compare_runs(run, other, &a->compare, err);

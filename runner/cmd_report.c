@@ -14,32 +14,46 @@ struct report_options {
 	double threshold;
 };
 
-static void tell(const struct store *run, const struct comparison *c, const char *dir,
+static void tell(const struct store *run, const struct store *other, const struct comparison *c, const char *dir,
 	const struct cli_common *common)
 {
-	if (common->json)
-		cli_print_json(json_pack("{s:s,s:s,s:o}", "run", store_path(run), "report", dir,
-			"comparison", comparison_to_json(c)));
-	else if (!common->quiet)
+	if (common->json) {
+		json_t *o = json_pack("{s:s,s:s,s:o}", "run", store_path(run), "report", dir, "comparison",
+			comparison_to_json(c));
+
+		if (other)
+			json_object_set_new(o, "other", json_string(store_path(other)));
+		cli_print_json(o);
+	} else if (!common->quiet) {
 		printf("%s/report.html\n%s/report.md\n%s/cover-letter.txt\n", dir, dir, dir);
+	}
 }
 
-static int report_run(const char *path, const struct report_options *o,
+static int report_runs(const struct store *run, const struct store *other, const struct report_options *o,
 	const struct cli_common *common, struct error *err)
 {
 	struct compare_options how = {.baseline = o->baseline, .threshold = o->threshold};
-	struct store *run = store_open(path, false, NULL, err);
-	struct comparison *c = run ? compare_runs(run, NULL, &how, err) : NULL;
-	__free_char char *dir =
-		run ? o->out ? xstrdup(o->out) : xasprintf("%s/report", store_path(run)) : NULL;
+	struct comparison *c = compare_runs(run, other, &how, err);
+	__free_char char *dir = o->out ? xstrdup(o->out) : report_folder(run, other);
+	int ret = c ? report_write(run, other, c, o->out, err) : -1;
+
+	if (!ret)
+		tell(run, other, c, dir, common);
+	comparison_free(c);
+	return ret;
+}
+
+static int open_and_report(char **paths, int npaths, const struct report_options *o, const struct cli_common *common,
+	struct error *err)
+{
+	struct store *run = store_open(paths[0], false, NULL, err), *other = NULL;
 	int ret = -1;
 
-	if (c && !report_write(run, c, o->out, err)) {
-		tell(run, c, dir, common);
-		ret = 0;
-	}
-	if (c)
-		comparison_free(c);
+	if (run && npaths == 2 && !cli_same_run(paths[0], paths[1], err))
+		other = store_open(paths[1], false, NULL, err);
+	if (run && (npaths == 1 || other))
+		ret = report_runs(run, other, o, common, err);
+	store_close(other);
 	store_close(run);
 	return ret;
 }
@@ -56,26 +70,30 @@ int cmd_report(int argc, char **argv)
 	};
 	const struct usage usage = {
 		.verb = "report",
-		.synopsis = "[RUN] [options]",
+		.synopsis = "[RUN [RUN2]] [options]",
 		.summary = "Writes a run's report: report.html, report.md, cover-letter.txt and "
 			   "figures as SVG and PNG.\n"
+			   "Of two runs: of RUN2 against RUN's baseline, into RUN2's folder.\n"
 			   "Without RUN: the newest finished run, else the reference run.",
 		.options = options,
 		.noptions = ARRAY_SIZE(options),
 	};
 	struct cli_common common = {0};
 	struct error err = {0};
-	__free_char char *path = NULL;
+	__free_char char *newest = NULL;
 	int n, parsed = cli_parse(&usage, argc, argv, &common, &n, &err);
 
 	if (parsed)
 		return parsed > 0 ? KAB_OK : cli_fail("report", &err);
-	if (n > 1) {
-		error_set(&err, KAB_USAGE, "one run, not %d; see kab report --help", n);
+	if (n > 2) {
+		error_set(&err, KAB_USAGE, "expected one or two run folders, got %d; see kab report --help", n);
 		return cli_fail("report", &err);
 	}
-	path = n ? xstrdup(argv[0]) : cli_newest_run("report", &common, &err);
-	if (!path || report_run(path, &o, &common, &err))
+	if (!n)
+		newest = cli_newest_run("report", &common, &err);
+	if (!n && !newest)
+		return cli_fail("report", &err);
+	if (open_and_report(n ? argv : &newest, n ? n : 1, &o, &common, &err))
 		return cli_fail("report", &err);
 	return KAB_OK;
 }

@@ -166,7 +166,7 @@ static int tell(const struct try_options *o, const struct series_import *s, cons
 	struct along along = {};
 	int status = -1;
 
-	if (c && !report_write(run, c, NULL, err) && !(o->each && along_make(run, &along, err))) {
+	if (c && !report_write(run, NULL, c, NULL, err) && !(o->each && along_make(run, &along, err))) {
 		status = comparison_status(c);
 		if (o->order.common.json)
 			print_json(run, c, &along, s, status);

@@ -352,6 +352,7 @@ static void fill_value(struct published_value *v, const struct params *words,
 	const char *metric = params_get(words, "metric"), *scale = params_get(words, "scale");
 	double factor = scale ? strtod(scale, NULL) : 1;
 	struct metric m = metric_find(metric ? metric : "ops_per_s");
+	const struct measured_arm side = {run, arm, arm};
 
 	for (size_t i = 0; i < plan->ncells; i++) {
 		struct blocks b;
@@ -359,7 +360,7 @@ static void fill_value(struct published_value *v, const struct params *words,
 
 		if (!cell_picked(words, run, arm, &plan->cells[i]) || v->candidates++)
 			continue;
-		b = blocks_of(run, arm, arm, plan->cells[i].id, &m);
+		b = blocks_of(&side, &side, plan->cells[i].id, &m);
 		s = spread_of_blocks(&b, true);
 		v->cell = plan->cells[i].id;
 		v->metric = m;

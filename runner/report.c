@@ -34,16 +34,23 @@ static int write_formats(const struct report *r, const char *dir, struct error *
 	return 0;
 }
 
-int report_write(
-	const struct store *run, const struct comparison *c, const char *out, struct error *err)
+char *report_folder(const struct store *run, const struct store *other)
 {
-	__free_char char *dir = out ? xstrdup(out) : xasprintf("%s/report", store_path(run));
+	const char *slash = strrchr(store_path(run), '/'), *name = slash && slash[1] ? slash + 1 : store_path(run);
+
+	return other ? xasprintf("%s/report-against-%s", store_path(other), name) : xasprintf("%s/report", store_path(run));
+}
+
+int report_write(const struct store *run, const struct store *other, const struct comparison *c, const char *out,
+	struct error *err)
+{
+	__free_char char *dir = out ? xstrdup(out) : report_folder(run, other);
 	struct report r;
 	int ret = -1;
 
-	if (report_data_make(run, NULL, c, &r, err))
+	if (report_data_make(run, other, c, &r, err))
 		goto out;
-	r.beside = !out;
+	r.beside = !out && !other;
 	report_plots(&r);
 	if (dir_make(dir, err) || plots_draw(&r.plots, dir, err) || write_formats(&r, dir, err) ||
 		report_stacks(&r, dir, err))

@@ -109,7 +109,7 @@ static int by_cpus(const void *a, const void *b)
 
 /* Both indexes of one arm in one panel. */
 static void add_arm(struct plot *p, const struct report *r, struct curves *list,
-	struct curve *curve, const char *arm)
+	struct curve *curve, const struct measured_arm *arm)
 {
 	double(*points)[4] = xcalloc(r->plan->ncells + 1, sizeof(*points));
 	struct plot rings = {0};
@@ -123,7 +123,7 @@ static void add_arm(struct plot *p, const struct report *r, struct curves *list,
 
 		if (!same_but_cpus(r, curve->first, c))
 			continue;
-		b = blocks_of(r->run, arm, arm, c->id, &curve->metric);
+		b = blocks_of(arm, arm, c->id, &curve->metric);
 		s = spread_of_blocks(&b, true);
 		for (size_t k = 0; k < b.n; k++) {
 			plot_add_line(&rings, (double[]){cpus, b.v[k].arm.median}, 2, NULL);
@@ -172,8 +172,8 @@ void report_plot_scaling(struct report *r)
 	p = plots_add(
 		&r->plots, "scaling", "scaling", "Scaling over virtual CPUs, by arm", subtitle);
 	for (size_t i = 0; i < list.n; i++) {
-		for (size_t a = 0; a < r->m->narms; a++)
-			add_arm(p, r, &list, &list.v[i], r->m->arms[a].label);
+		for (size_t a = 0; a < r->narms; a++)
+			add_arm(p, r, &list, &list.v[i], &r->arms[a]);
 		titles[i] = list.v[i].title;
 		units[i] = *list.v[i].metric.unit ? list.v[i].metric.unit : list.v[i].metric.title;
 		high[i] = list.v[i].high > 0 ? list.v[i].high : 1;
@@ -217,15 +217,15 @@ static void merge(struct merged *m, const struct histogram *h)
 
 /* @block: of this block alone; -1: of all. Returns whether anything was there. */
 static bool merge_samples(
-	struct merged *m, const struct report *r, const char *arm, const char *cell, long block)
+	struct merged *m, const struct measured_arm *arm, const char *cell, long block)
 {
 	size_t n;
-	const struct sample *s = store_samples(r->run, &n);
+	const struct sample *s = store_samples(arm->run, &n);
 
 	memset(m, 0, sizeof(*m));
 	for (size_t i = 0; i < n; i++)
 		if (s[i].status == SAMPLE_OK && !s[i].warmup &&
-			(block < 0 || s[i].block == block) && !strcmp(s[i].arm, arm) &&
+			(block < 0 || s[i].block == block) && !strcmp(s[i].arm, arm->label) &&
 			!strcmp(s[i].cell, cell))
 			merge(m, &s[i].latency);
 	return m->count > 0;
@@ -287,10 +287,10 @@ static void add_rings_of(struct plot *p, const struct merged *m, struct latency_
 #define BLOCKS_MOST 100000
 
 /* Block numbers lie below it; not as many need have a pair of boots. */
-static unsigned blocks_end(const struct report *r)
+static unsigned blocks_end(const struct store *run)
 {
 	size_t n;
-	const struct sample *s = store_samples(r->run, &n);
+	const struct sample *s = store_samples(run, &n);
 	unsigned end = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -300,17 +300,16 @@ static unsigned blocks_end(const struct report *r)
 	return end;
 }
 
-static void add_latency(struct plot *p, const struct report *r, const char *cell, const char *arm,
-	struct latency_range *range)
+static void add_latency(struct plot *p, const char *cell, const struct measured_arm *arm, struct latency_range *range)
 {
 	struct merged *m = xcalloc(1, sizeof(*m));
-	unsigned blocks = blocks_end(r);
+	unsigned blocks = blocks_end(arm->run);
 
-	if (merge_samples(m, r, arm, cell, -1))
+	if (merge_samples(m, arm, cell, -1))
 		add_line_of(p, m, range);
 	plot_next_index(p, 2);
 	for (unsigned block = 0; block < blocks; block++)
-		if (merge_samples(m, r, arm, cell, block))
+		if (merge_samples(m, arm, cell, block))
 			add_rings_of(p, m, range);
 	plot_next_index(p, 2);
 	free(m);
@@ -318,14 +317,13 @@ static void add_latency(struct plot *p, const struct report *r, const char *cell
 
 static bool has_latency(const struct report *r, const char *cell)
 {
-	size_t n;
-	const struct sample *s = store_samples(r->run, &n);
+	struct merged *m = xcalloc(1, sizeof(*m));
+	bool has = false;
 
-	for (size_t i = 0; i < n; i++)
-		if (s[i].status == SAMPLE_OK && !s[i].warmup && s[i].latency.count &&
-			!strcmp(s[i].cell, cell))
-			return true;
-	return false;
+	for (size_t a = 0; a < r->narms && !has; a++)
+		has = merge_samples(m, &r->arms[a], cell, -1);
+	free(m);
+	return has;
 }
 
 void report_plot_latency(struct report *r)
@@ -349,8 +347,8 @@ void report_plot_latency(struct report *r)
 	for (size_t i = 0; i < n; i++) {
 		struct latency_range range = {0};
 
-		for (size_t a = 0; a < r->m->narms; a++)
-			add_latency(p, r, cells[i], r->m->arms[a].label, &range);
+		for (size_t a = 0; a < r->narms; a++)
+			add_latency(p, cells[i], &r->arms[a], &range);
 		high_x[i] = range.high_x > 0.5 ? range.high_x : 0.5;
 		low_y[i] = range.low_y > 0 ? range.low_y : 0.001;
 		high_y[i] = range.high_y > low_y[i] ? range.high_y : low_y[i] * 2;

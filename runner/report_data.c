@@ -119,7 +119,7 @@ static unsigned *turns_of(struct boot_values *b)
 	return turn;
 }
 
-static void finish_block(struct block_values *b, const struct metric *metric)
+static void finish_block(struct block_values *b, const struct metric *metric, bool paired)
 {
 	unsigned *base_turns = turns_of(&b->base), *arm_turns = turns_of(&b->arm);
 	double *base = plain_values(&b->base), *arm = plain_values(&b->arm);
@@ -128,7 +128,7 @@ static void finish_block(struct block_values *b, const struct metric *metric)
 	struct estimate e;
 
 	b->effect = NAN;
-	if (b->base.n && b->arm.n && !stats_compare(&pair, 1, &opt, &e))
+	if (paired && b->base.n && b->arm.n && !stats_compare(&pair, 1, &opt, &e))
 		b->effect = e.effect;
 	b->base.median = spread_of(base, b->base.n).median;
 	b->arm.median = spread_of(arm, b->arm.n).median;
@@ -153,28 +153,34 @@ static double value_of(const struct sample *s, const char *metric)
 	return sample_metric(s, metric);
 }
 
-struct blocks blocks_of(const struct store *run, const char *base, const char *arm,
-	const char *cell, const struct metric *metric)
+static void add_side(struct blocks *b, const struct measured_arm *side, bool arm, const char *cell, const char *metric)
 {
-	struct blocks b = {0};
 	size_t n;
-	const struct sample *s = store_samples(run, &n);
+	const struct sample *s = store_samples(side->run, &n);
 
 	for (size_t i = 0; i < n; i++) {
+		struct block_values *block;
 		double value;
 
-		if (s[i].warmup || s[i].status != SAMPLE_OK || strcmp(s[i].cell, cell))
+		if (s[i].warmup || s[i].status != SAMPLE_OK || strcmp(s[i].cell, cell) || strcmp(s[i].arm, side->label))
 			continue;
-		value = value_of(&s[i], metric->name);
+		value = value_of(&s[i], metric);
 		if (!isfinite(value))
 			continue;
-		if (!strcmp(s[i].arm, base))
-			add_reading(&block_at(&b, s[i].block)->base, &s[i], value);
-		if (!strcmp(s[i].arm, arm))
-			add_reading(&block_at(&b, s[i].block)->arm, &s[i], value);
+		block = block_at(b, s[i].block);
+		add_reading(arm ? &block->arm : &block->base, &s[i], value);
 	}
+}
+
+struct blocks blocks_of(const struct measured_arm *base, const struct measured_arm *arm, const char *cell,
+	const struct metric *metric)
+{
+	struct blocks b = {0};
+
+	add_side(&b, base, false, cell, metric->name);
+	add_side(&b, arm, true, cell, metric->name);
 	for (size_t i = 0; i < b.n; i++)
-		finish_block(&b.v[i], metric);
+		finish_block(&b.v[i], metric, base->run == arm->run);
 	if (b.n)
 		qsort(b.v, b.n, sizeof(*b.v), compare_blocks);
 	return b;
@@ -294,17 +300,54 @@ static bool is_control_arm(const struct report *r, const char *label)
 	return some;
 }
 
-/* The arms of the other run, in the order of their rows. */
-static void add_other_arms(struct buf *b, const struct comparison *c)
+static void add_arm(struct report *r, const struct store *run, const char *label, const char *shown)
 {
-	for (size_t i = 0; i < c->nrows; i++) {
-		bool seen = false;
+	r->arms = xrealloc_array(r->arms, r->narms + 1, sizeof(*r->arms));
+	r->arms[r->narms++] = (struct measured_arm){run, label, shown};
+}
 
-		for (size_t k = 0; k < i && !seen; k++)
-			seen = !strcmp(c->rows[k].arm, c->rows[i].arm);
-		if (!seen)
-			buf_addf(b, "%s%s", b->len ? ", " : "", c->rows[i].arm);
+static bool has_rows(const struct report *r, const char *shown)
+{
+	for (size_t i = 0; i < r->c->nrows; i++)
+		if (!strcmp(r->c->rows[i].arm, shown))
+			return true;
+	return false;
+}
+
+static void collect_arms(struct report *r, const struct comparison *c)
+{
+	const struct matrix *m = store_matrix(r->other ? r->other : r->run);
+
+	for (size_t i = 0; i < r->m->narms; i++) {
+		const char *label = r->m->arms[i].label;
+		const char *shown = row_shown_label(r->other ? r->run : NULL, r->m, label);
+
+		if (!r->other || !strcmp(shown, c->baseline))
+			add_arm(r, r->run, label, shown);
 	}
+	for (size_t i = 0; r->other && i < m->narms; i++) {
+		const char *shown = row_shown_label(r->other, m, m->arms[i].label);
+
+		if (has_rows(r, shown))
+			add_arm(r, r->other, m->arms[i].label, shown);
+	}
+}
+
+const struct measured_arm *report_baseline(const struct report *r)
+{
+	for (size_t i = 0; i < r->narms; i++)
+		if (!strcmp(r->arms[i].shown, r->c->baseline))
+			return &r->arms[i];
+	return NULL;
+}
+
+struct blocks report_row_blocks(const struct report *r, const struct row *row)
+{
+	/* Arms of two runs may go by one name; the baseline is the first. */
+	for (size_t i = r->other ? 1 : 0; i < r->narms; i++)
+		if (!strcmp(r->arms[i].shown, row->arm))
+			return blocks_of(report_baseline(r), &r->arms[i], row->cell, &row->metric);
+	return (struct blocks){0};
 }
 
 static char *make_title(const struct report *r)
@@ -312,7 +355,8 @@ static char *make_title(const struct report *r)
 	struct buf b = {0};
 
 	if (r->other) {
-		add_other_arms(&b, r->c);
+		for (size_t i = 1; i < r->narms; i++)
+			buf_addf(&b, "%s%s", i > 1 ? ", " : "", r->arms[i].shown);
 		buf_addf(&b, " against %s", r->c->baseline);
 		return b.data;
 	}
@@ -345,24 +389,13 @@ static char *arm_line(const struct store *run, const json_t *arm, const char *la
 
 void report_arms(const struct report *r, void (*tell)(struct buf *b, const char *text), struct buf *b)
 {
-	const struct store *runs[] = {r->run, r->other};
+	for (size_t i = 0; i < r->narms; i++) {
+		const struct measured_arm *arm = &r->arms[i];
+		const json_t *made = store_arm(arm->run, arm->label);
+		__free_char char *line = made ? arm_line(arm->run, made, arm->shown) : NULL;
 
-	for (size_t k = 0; k < ARRAY_SIZE(runs) && runs[k]; k++) {
-		const json_t *arm;
-		size_t i;
-
-		json_array_foreach (json_object_get(store_run(runs[k]), "arms"), i, arm) {
-			const char *name = json_string_value(json_object_get(arm, "label"));
-			const char *label = name ? row_shown_label(r->other ? runs[k] : NULL, store_matrix(runs[k]), name) : NULL;
-			bool is_base = label && !strcmp(label, r->c->baseline);
-			__free_char char *line = label ? arm_line(runs[k], arm, label) : NULL;
-
-			/* Of two runs: the baseline of the first, the arms of the second. */
-			if (!label || (r->other && is_base != !k) ||
-				(!r->other && !r->controls_only && !is_base && is_control_arm(r, label)))
-				continue;
+		if (line && (r->other || r->controls_only || arm == report_baseline(r) || !is_control_arm(r, arm->shown)))
 			tell(b, line);
-		}
 	}
 }
 
@@ -429,8 +462,9 @@ static void describe_machine(struct report *r)
 					: "exact: time is executed instructions");
 		break;
 	case EXECUTOR_LOCAL:
-		buf_addf(&b, "local executor%s%s", *label ? ", kernel called " : "", label);
-		r->corner = xstrdup("local: this machine's running kernel");
+		/* Of two runs each kernel has its line. */
+		buf_addf(&b, "local executor%s%s", *label && !r->other ? ", kernel called " : "", r->other ? "" : label);
+		r->corner = xstrdup(r->other ? "local: running kernels, measured apart" : "local: this machine's running kernel");
 		break;
 	}
 	add_range(&b, r, "vCPU", false);
@@ -487,14 +521,22 @@ static void make_command(struct report *r)
 	}
 }
 
+static const char *name_of(const struct store *run)
+{
+	const char *slash = strrchr(store_path(run), '/');
+
+	return slash && slash[1] ? slash + 1 : store_path(run);
+}
+
 int report_data_make(const struct store *run, const struct store *other, const struct comparison *c, struct report *r,
 	struct error *err)
 {
 	struct plan_options opt = {.seed = 1}; /* the seed has no say in which cells there are */
-	const char *slash = strrchr(store_path(run), '/');
 
 	*r = (struct report){.run = run, .other = other, .c = c, .m = store_matrix(run)};
-	r->name = slash && slash[1] ? slash + 1 : store_path(run);
+	r->name = name_of(run);
+	r->other_name = other ? name_of(other) : NULL;
+	collect_arms(r, c);
 	r->plan = plan_make(r->m, &opt, err);
 	if (!r->plan)
 		return -1;
@@ -515,7 +557,7 @@ int report_data_make(const struct store *run, const struct store *other, const s
 	/* Of one patch the verdicts say as much. */
 	if (r->along.nsteps == 1)
 		along_clear(&r->along);
-	return published_collect(run, r->plan, &r->published, err);
+	return other ? 0 : published_collect(run, r->plan, &r->published, err);
 }
 
 void report_data_clear(struct report *r)
@@ -527,6 +569,7 @@ void report_data_clear(struct report *r)
 		free(r->other_command[i]);
 	free(r->other_command);
 	report_conditions_clear(r);
+	free(r->arms);
 	published_list_clear(&r->published);
 	along_clear(&r->along);
 	plots_clear(&r->plots);

@@ -35,10 +35,19 @@ struct blocks {
 	size_t n;
 };
 
-/* The values of @metric in @cell by block, of @arm and of @base. Freed by blocks_free(). Ids are
- * the store's. */
-struct blocks blocks_of(const struct store *run, const char *base, const char *arm,
-	const char *cell, const struct metric *metric);
+/* An arm where it was measured. */
+struct measured_arm {
+	const struct store *run;
+	const char *label; /* its samples' */
+	const char *shown; /* what the comparison calls it */
+};
+
+/*
+ * The values of @metric in @cell by block, of @arm and of @base. Blocks of two runs have no effects: nothing pairs their
+ * boots. Freed by blocks_free(). Ids are the store's.
+ */
+struct blocks blocks_of(const struct measured_arm *base, const struct measured_arm *arm, const char *cell,
+	const struct metric *metric);
 void blocks_free(struct blocks *b);
 
 /*
@@ -62,16 +71,20 @@ struct spread spread_of_blocks(const struct blocks *b, bool arm);
 /* One fact about where the samples ran: for each arm all its values, joined by commas. */
 struct condition {
 	char *key;
-	char **values; /* one for each arm of the matrix; "" if nothing is known */
+	char **values; /* one for each arm of the report; "" if nothing is known */
 	bool differs;  /* between arms */
 };
 
 struct report {
 	const struct store *run;
 	const struct store *other; /* whose arms are compared with the baseline of @run; NULL: those of @run are */
+	/* All of @run, in the matrix's order. Of two runs: the baseline of @run, then the arms of @other. */
+	struct measured_arm *arms;
+	size_t narms;
 	const struct comparison *c;
 	const struct matrix *m;
 	const char *name;   /* of the run's folder; borrowed from the store */
+	const char *other_name; /* of the other's */
 	char *title;	    /* "patched against stock"; "stock alone" */
 	char *machine;	    /* "vm executor under TCG, 1 to 8 vCPUs" */
 	char *corner;	    /* the same in a few words, for figures */
@@ -91,8 +104,8 @@ struct report {
 };
 
 /*
- * Everything but the plots, which report_plots() adds. @run, @other (or NULL) and @c must outlive it. -1: bad published table. Of two
- * runs a cover letter can be made, and nothing else: figures and tables of samples are of @run.
+ * Everything but the plots, which report_plots() adds. @run, @other (or NULL) and @c must outlive it. -1: bad published table. Two
+ * runs have no published tables and no patch by patch.
  */
 int report_data_make(const struct store *run, const struct store *other, const struct comparison *c, struct report *r,
 	struct error *err);
@@ -101,6 +114,10 @@ void report_data_clear(struct report *r);
 /* Fills in the conditions (report_data_make() does) and frees them. */
 void report_conditions(struct report *r);
 void report_conditions_clear(struct report *r);
+
+const struct measured_arm *report_baseline(const struct report *r);
+/* The blocks that @row was made of. */
+struct blocks report_row_blocks(const struct report *r, const struct row *row);
 
 /* A string of run.json by key, and by key of an object in it; "" if it is not there. */
 const char *report_text(const struct report *r, const char *object, const char *key);

@@ -13,12 +13,6 @@ static const char *text_at(const json_t *o, const char *key)
 	return text ? text : "";
 }
 
-/* NULL: the run was made before kab recorded them. */
-static const json_t *findings_of(const struct report *r)
-{
-	return json_object_get(store_run(r->run), "doctor");
-}
-
 static bool weighs(const json_t *f)
 {
 	return !strcmp(text_at(f, "level"), "costs") || !strcmp(text_at(f, "level"), "stops");
@@ -39,15 +33,16 @@ static void add_titles(struct buf *b, const json_t *findings)
 		buf_addstr(b, "nothing");
 }
 
-void html_doctor(struct buf *b, const struct report *r)
+/* @of: what has been measured there, where the report is of two machines; else NULL. */
+static void html_findings(struct buf *b, const json_t *findings, const char *of)
 {
-	const json_t *findings = findings_of(r);
 	struct buf titles = {};
 
-	if (!findings)
-		return;
 	add_titles(&titles, findings);
-	buf_addstr(b, "<details class=\"soft\" id=\"doctor\"><summary>What this machine lacks: ");
+	buf_addf(b, "<details class=\"soft\"%s><summary>What ", of ? "" : " id=\"doctor\"");
+	text_add_html(b, of ? "the machine of " : "this machine");
+	text_add_html(b, of ? of : "");
+	buf_addstr(b, " lacks: ");
 	text_add_html(b, titles.data);
 	buf_free(&titles);
 	buf_addstr(b, "</summary>\n<div class=\"wide\"><table class=\"facts\">\n");
@@ -65,9 +60,8 @@ void html_doctor(struct buf *b, const struct report *r)
 	buf_addstr(b, "</table></div></details>\n");
 }
 
-void md_doctor(struct buf *b, const struct report *r)
+static void md_findings(struct buf *b, const json_t *findings, const char *of)
 {
-	const json_t *findings = findings_of(r);
 	bool first = true;
 
 	for (size_t i = 0; i < json_array_size(findings); i++) {
@@ -75,7 +69,13 @@ void md_doctor(struct buf *b, const struct report *r)
 
 		if (!weighs(f))
 			continue;
-		buf_addstr(b, first ? "\nWhat this machine lacks:\n\n- " : "- ");
+		if (first) {
+			buf_addstr(b, "\nWhat ");
+			text_add_md(b, of ? "the machine of " : "this machine");
+			text_add_md(b, of ? of : "");
+			buf_addstr(b, " lacks:\n\n");
+		}
+		buf_addstr(b, "- ");
 		text_add_md(b, text_at(f, "title"));
 		buf_addstr(b, ": ");
 		text_add_md(b, text_at(f, "value"));
@@ -84,4 +84,28 @@ void md_doctor(struct buf *b, const struct report *r)
 		buf_addstr(b, "\n");
 		first = false;
 	}
+}
+
+/* Of two runs that found the same, once. A run that was made before kab recorded findings has none. */
+static void add_findings(struct buf *b, const struct report *r,
+	void (*add)(struct buf *b, const json_t *findings, const char *of))
+{
+	const json_t *findings = json_object_get(store_run(r->run), "doctor");
+	const json_t *others = r->other ? json_object_get(store_run(r->other), "doctor") : NULL;
+	bool both = others && !json_equal(findings, others);
+
+	if (findings)
+		add(b, findings, both ? r->name : NULL);
+	if (both)
+		add(b, others, r->other_name);
+}
+
+void html_doctor(struct buf *b, const struct report *r)
+{
+	add_findings(b, r, html_findings);
+}
+
+void md_doctor(struct buf *b, const struct report *r)
+{
+	add_findings(b, r, md_findings);
 }

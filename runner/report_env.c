@@ -76,28 +76,36 @@ static json_t *boot_env(const struct store *run, const struct sample *s)
 	return env;
 }
 
-static json_t *collect_facts(const struct report *r)
+/* What is known of the arm of number @at. */
+static void collect_arm(const struct report *r, size_t at, json_t *facts)
 {
-	json_t *facts = json_object(), *seen = json_object();
+	const struct measured_arm *arm = &r->arms[at];
+	json_t *seen = json_object();
 	size_t n;
-	const struct sample *s = store_samples(r->run, &n);
+	const struct sample *s = store_samples(arm->run, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		const struct arm *arm = matrix_arm(r->m, s[i].arm);
-		size_t at = arm ? (size_t)(arm - r->m->arms) : 0;
 		json_t *env;
 
-		if (!arm || json_object_get(seen, s[i].boot_id))
+		if (strcmp(s[i].arm, arm->label) || json_object_get(seen, s[i].boot_id))
 			continue;
-		env = boot_env(r->run, &s[i]);
+		env = boot_env(arm->run, &s[i]);
 		if (!env)
 			env = json_incref(s[i].env);
 		if (env)
 			json_object_set_new(seen, s[i].boot_id, json_true());
-		add_facts(facts, r->m->narms, at, env);
+		add_facts(facts, r->narms, at, env);
 		json_decref(env);
 	}
 	json_decref(seen);
+}
+
+static json_t *collect_facts(const struct report *r)
+{
+	json_t *facts = json_object();
+
+	for (size_t i = 0; i < r->narms; i++)
+		collect_arm(r, i, facts);
 	return facts;
 }
 
@@ -135,10 +143,10 @@ static char *join_values(const char *key, const json_t *values)
 static void take_condition(struct report *r, const char *key, const json_t *per_arm)
 {
 	struct condition c = {
-		.key = xstrdup(key), .values = xcalloc(r->m->narms + 1, sizeof(char *))};
+		.key = xstrdup(key), .values = xcalloc(r->narms + 1, sizeof(char *))};
 	const char *first = NULL;
 
-	for (size_t i = 0; i < r->m->narms; i++) {
+	for (size_t i = 0; i < r->narms; i++) {
 		c.values[i] = join_values(key, json_array_get(per_arm, i));
 		if (!json_array_size(json_array_get(per_arm, i)))
 			continue;
@@ -162,7 +170,7 @@ void report_conditions(struct report *r)
 void report_conditions_clear(struct report *r)
 {
 	for (size_t i = 0; i < r->nconditions; i++) {
-		for (size_t a = 0; a < r->m->narms; a++)
+		for (size_t a = 0; a < r->narms; a++)
 			free(r->conditions[i].values[a]);
 		free(r->conditions[i].values);
 		free(r->conditions[i].key);

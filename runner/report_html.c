@@ -53,6 +53,23 @@ static void add_warnings(struct buf *b, const struct report *r)
 	}
 }
 
+static const char *text_at(const json_t *run, const char *key)
+{
+	const char *text = json_string_value(json_object_get(run, key));
+
+	return text ? text : "";
+}
+
+static void add_run_name(struct buf *b, const json_t *run, const char *name)
+{
+	const char *finished = text_at(run, "finished");
+
+	text_add_html(b, name);
+	buf_addstr(b, ", ");
+	text_add_html(b, *finished ? finished : text_at(run, "created"));
+	buf_addstr(b, strcmp(text_at(run, "state"), "finished") ? " (not finished)" : "");
+}
+
 static void add_head(struct buf *b, const struct report *r)
 {
 	static const enum verdict chips[] = {VERDICT_REGRESSION, VERDICT_IMPROVEMENT,
@@ -71,12 +88,12 @@ static void add_head(struct buf *b, const struct report *r)
 	text_add_html(b, method);
 	buf_addf(b, " &middot; samples: %zu ok, %zu failed, %zu skipped, %zu warm-up &middot; run ",
 		r->c->ok, r->c->failed, r->c->skipped, r->c->warmups);
-	text_add_html(b, r->name);
-	buf_addstr(b, ", ");
-	text_add_html(b, *report_text(r, NULL, "finished") ? report_text(r, NULL, "finished")
-							   : report_text(r, NULL, "created"));
-	buf_addstr(b, strcmp(report_text(r, NULL, "state"), "finished") ? " (not finished)</p>\n"
-									: "</p>\n");
+	add_run_name(b, store_run(r->run), r->name);
+	if (r->other) {
+		buf_addstr(b, " &middot; run ");
+		add_run_name(b, store_run(r->other), r->other_name);
+	}
+	buf_addstr(b, "</p>\n");
 	add_warnings(b, r);
 	html_doctor(b, r);
 	buf_addstr(b, "</header>\n");
@@ -131,6 +148,8 @@ static void add_command(struct buf *b, const struct report *r)
 	struct buf command = {0};
 
 	text_add_command(&command, r->command, r->ncommand, 0, 100);
+	if (r->other)
+		text_add_command(&command, r->other_command, r->nother_command, 0, 100);
 	buf_addstr(b, "<section><h2>Reproduce</h2>\n<pre>");
 	text_add_html_lines(b, command.data);
 	buf_addstr(b, "</pre></section>\n");

@@ -151,7 +151,7 @@ static void add_json(struct buf *b, const json_t *v)
 	text_add_html_lines(b, text ? text : "");
 }
 
-static void add_arm(struct buf *b, const struct report *r, const json_t *arm)
+static void add_arm(struct buf *b, const struct report *r, const struct measured_arm *measured)
 {
 	static const struct {
 		const char *key, *title;
@@ -164,11 +164,11 @@ static void add_arm(struct buf *b, const struct report *r, const json_t *arm)
 		{"debug", "debug kernel"},
 		{"key", "key"},
 	};
-	const char *label = json_string_value(json_object_get(arm, "label"));
+	const json_t *arm = store_arm(measured->run, measured->label);
 
 	buf_addstr(b, "<h3>");
-	text_add_html(b, label ? label : "?");
-	buf_addstr(b, label && !strcmp(label, r->c->baseline)
+	text_add_html(b, measured->shown);
+	buf_addstr(b, measured == report_baseline(r)
 			      ? " (baseline)</h3>\n<table class=\"facts\">"
 			      : "</h3>\n<table class=\"facts\">");
 	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
@@ -191,20 +191,29 @@ static void add_arm(struct buf *b, const struct report *r, const json_t *arm)
 	}
 }
 
-/* The matrix as it was read: it says of each arm what it is. */
+/* As it was read: it says of each arm what it is. */
+static void add_matrix(struct buf *b, const struct store *run)
+{
+	const json_t *matrix = json_object_get(store_run(run), "matrix");
+	const char *path = json_string_value(json_object_get(matrix, "path"));
+	const char *text = json_string_value(json_object_get(matrix, "text"));
+
+	buf_addstr(b, "<details><summary>The matrix, as read from ");
+	text_add_html(b, path ? path : "");
+	buf_addstr(b, "</summary><pre>");
+	text_add_html_lines(b, text ? text : "");
+	buf_addstr(b, "</pre></details>\n");
+}
+
 void html_kernels(struct buf *b, const struct report *r)
 {
-	const json_t *run = store_run(r->run), *arm;
-	size_t i;
-
 	buf_addstr(b, "<section><h2>Kernels</h2>\n");
-	json_array_foreach (json_object_get(run, "arms"), i, arm)
-		add_arm(b, r, arm);
-	buf_addstr(b, "<details><summary>The matrix, as read from ");
-	text_add_html(b, report_text(r, "matrix", "path"));
-	buf_addstr(b, "</summary><pre>");
-	text_add_html_lines(b, report_text(r, "matrix", "text"));
-	buf_addstr(b, "</pre></details></section>\n");
+	for (size_t i = 0; i < r->narms; i++)
+		add_arm(b, r, &r->arms[i]);
+	add_matrix(b, r->run);
+	if (r->other)
+		add_matrix(b, r->other);
+	buf_addstr(b, "</section>\n");
 }
 
 /* ---- environment -------------------------------------------------------------------------------
@@ -214,7 +223,7 @@ static void add_condition(struct buf *b, const struct report *r, const struct co
 {
 	buf_addstr(b, c->differs ? "<tr class=\"differs\">" : "<tr>");
 	add_field(b, "", c->key);
-	for (size_t i = 0; i < r->m->narms; i++)
+	for (size_t i = 0; i < r->narms; i++)
 		add_field(b, "", c->values[i]);
 	buf_addstr(b, "</tr>\n");
 }
@@ -222,9 +231,9 @@ static void add_condition(struct buf *b, const struct report *r, const struct co
 static void add_conditions(struct buf *b, const struct report *r)
 {
 	buf_addstr(b, "<div class=\"wide\"><table><tr><th>in the guests</th>");
-	for (size_t i = 0; i < r->m->narms; i++) {
+	for (size_t i = 0; i < r->narms; i++) {
 		buf_addstr(b, "<th>");
-		text_add_html(b, r->m->arms[i].label);
+		text_add_html(b, r->arms[i].shown);
 		buf_addstr(b, "</th>");
 	}
 	buf_addstr(b, "</tr>\n");
@@ -235,10 +244,26 @@ static void add_conditions(struct buf *b, const struct report *r)
 	buf_addstr(b, "</table></div>\n");
 }
 
-void html_environment(struct buf *b, const struct report *r)
+static void add_run_json(struct buf *b, const json_t *run, const char *name)
 {
 	static const char *const objects[] = {"env", "plan", "options", "overhead"};
-	const json_t *run = store_run(r->run);
+
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+		if (!json_object_size(json_object_get(run, objects[i])))
+			continue;
+		buf_addf(b, "<h3>%s", objects[i]);
+		if (name) {
+			buf_addstr(b, " of ");
+			text_add_html(b, name);
+		}
+		buf_addstr(b, "</h3><pre>");
+		add_json(b, json_object_get(run, objects[i]));
+		buf_addstr(b, "</pre>\n");
+	}
+}
+
+void html_environment(struct buf *b, const struct report *r)
+{
 	size_t differing = 0;
 
 	for (size_t i = 0; i < r->nconditions; i++)
@@ -250,24 +275,21 @@ void html_environment(struct buf *b, const struct report *r)
 	add_conditions(b, r);
 	buf_addstr(b, "</details>\n<details><summary>This host, plan and options, as run.json has "
 		      "them</summary>\n");
-	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
-		if (!json_object_size(json_object_get(run, objects[i])))
-			continue;
-		buf_addf(b, "<h3>%s</h3><pre>", objects[i]);
-		add_json(b, json_object_get(run, objects[i]));
-		buf_addstr(b, "</pre>\n");
-	}
+	add_run_json(b, store_run(r->run), r->other ? r->name : NULL);
+	if (r->other)
+		add_run_json(b, store_run(r->other), r->other_name);
 	buf_addstr(b, "</details></section>\n");
 }
 
 /* ---- bad samples -------------------------------------------------------------------------------
  */
 
-static void add_bad_sample(struct buf *b, const struct sample *s)
+/* @folder: of the run, with a slash; "": beside the report. */
+static void add_bad_sample(struct buf *b, const struct sample *s, const char *folder)
 {
 	__free_char char *console =
-		s->life ? xasprintf("boots/%u/life%u/console.log", s->boot, s->life)
-			: xasprintf("boots/%u/console.log", s->boot);
+		s->life ? xasprintf("%sboots/%u/life%u/console.log", folder, s->boot, s->life)
+			: xasprintf("%sboots/%u/console.log", folder, s->boot);
 
 	buf_addstr(b, "<tr>");
 	add_field(b, "", s->cell);
@@ -280,13 +302,30 @@ static void add_bad_sample(struct buf *b, const struct sample *s)
 	buf_addstr(b, "</tr>\n");
 }
 
-void html_bad_samples(struct buf *b, const struct report *r)
+static size_t count_bad(const struct store *run)
 {
 	size_t n, bad = 0;
-	const struct sample *s = store_samples(r->run, &n);
+	const struct sample *s = run ? store_samples(run, &n) : NULL;
+
+	for (size_t i = 0; s && i < n; i++)
+		bad += s[i].status != SAMPLE_OK;
+	return bad;
+}
+
+static void add_bad_samples(struct buf *b, const struct store *run, const char *folder)
+{
+	size_t n;
+	const struct sample *s = store_samples(run, &n);
 
 	for (size_t i = 0; i < n; i++)
-		bad += s[i].status != SAMPLE_OK;
+		if (s[i].status != SAMPLE_OK)
+			add_bad_sample(b, &s[i], folder);
+}
+
+void html_bad_samples(struct buf *b, const struct report *r)
+{
+	size_t bad = count_bad(r->run) + count_bad(r->other);
+
 	buf_addf(b, "<section><h2>Failed and skipped samples</h2>\n");
 	if (!bad) {
 		buf_addstr(b, "<p>None.</p></section>\n");
@@ -297,9 +336,14 @@ void html_bad_samples(struct buf *b, const struct report *r)
 		"class=\"wide\"><table><tr><th>cell</th><th>arm</th>"
 		"<th>status</th><th>reason</th><th>sample</th><th>console</th></tr>\n",
 		r->c->failed ? " open" : "", bad, bad == 1 ? "" : "s");
-	for (size_t i = 0; i < n; i++)
-		if (s[i].status != SAMPLE_OK)
-			add_bad_sample(b, &s[i]);
+	if (r->other) {
+		__free_char char *folder = xasprintf("%s/", r->name), *other = xasprintf("%s/", r->other_name);
+
+		add_bad_samples(b, r->run, folder);
+		add_bad_samples(b, r->other, other);
+	} else {
+		add_bad_samples(b, r->run, "");
+	}
 	buf_addstr(b, "</table></div></details></section>\n");
 }
 
@@ -309,12 +353,14 @@ void html_bad_samples(struct buf *b, const struct report *r)
 void html_method(struct buf *b, const struct report *r)
 {
 	const char *boot = r->c->boot;
-	__free_char char *unit = xasprintf("The unit of replication is the %s. A block %ss every arm once, in an order "
-					   "drawn for it; samples of one %s make one value, and an arm is compared with the "
-					   "baseline within blocks, so that what drifts for both cancels. Where the arms of a "
-					   "block were up together and took turns, a block\'s value for a rate or a latency is "
-					   "the median of what the two arms\' samples of one turn differ by.",
-		boot, boot, boot);
+	__free_char char *unit = r->other ?
+		xasprintf("Two runs, measured apart: nothing that drifted between them cancels. The unit of replication is the %s "
+			  "(in a run of one %s the sample); each %s of an arm is compared with each of the baseline.", boot, boot, boot) :
+		xasprintf("The unit of replication is the %s. A block %ss every arm once, in an order "
+			  "drawn for it; samples of one %s make one value, and an arm is compared with the "
+			  "baseline within blocks, so that what drifts for both cancels. Where the arms of a "
+			  "block were up together and took turns, a block\'s value for a rate or a latency is "
+			  "the median of what the two arms\' samples of one turn differ by.", boot, boot, boot);
 	__free_char char *alone = xasprintf("Values of one arm alone are medians of its %ss with a distribution-free "
 					    "interval (order statistics; below six %ss the smallest and the largest).",
 		boot, boot);
@@ -322,10 +368,11 @@ void html_method(struct buf *b, const struct report *r)
 		unit,
 		"The effect of a rate or a time is arm / baseline, shown as a change in percent; "
 		"that of a count is the "
-		"difference in its own unit. Estimates are Hodges-Lehmann's; p and interval come "
-		"from the signed ranks of "
-		"the blocks, with their exact distribution; ranks go up to the middle one, which all larger differences share "
-		"(below six blocks the interval is Student's).",
+		"difference in its own unit.",
+		r->other ? "Estimates are Hodges-Lehmann's; p and interval come from the ranks of both sides together (from Welch's t where there are too few)." :
+			   "Estimates are Hodges-Lehmann's; p and interval come from the signed ranks of the blocks, with their exact "
+			   "distribution; ranks go up to the middle one, which all larger differences share (below six blocks the "
+			   "interval is Student's).",
 		"A change needs an adjusted p below alpha and an interval without \"no effect\" in "
 		"it. Where the whole interval "
 		"lies within the threshold the verdict is \"same\", even if such a small change is "
@@ -334,8 +381,8 @@ void html_method(struct buf *b, const struct report *r)
 		"Warm-up samples are recorded and not compared; outliers are kept, and counted; "
 		"failed samples are listed "
 		"above.",
-		"The columns of an arm are medians of all its samples; an effect is estimated from the differences within "
-		"blocks (Hodges and Lehmann), and need not be their quotient. Other figures than those that verdicts are "
+		"The columns of an arm are medians of all its samples; an effect is estimated by itself, and need not be their "
+		"quotient. Other figures than those that verdicts are "
 		"about are corrected among the cells of one figure.",
 		alone,
 	};

@@ -79,7 +79,8 @@ static void add_cell(struct buf *b, const json_t *table)
 
 void html_functions(struct buf *b, const struct report *r)
 {
-	if (!(r->m->observers & OBSERVE_FUNCTIONS))
+	/* The tables are of one run. */
+	if (r->other || !(r->m->observers & OBSERVE_FUNCTIONS))
 		return;
 	buf_addstr(b,
 		"<section><h2>Instructions an operation, by kernel function</h2>\n"

@@ -87,11 +87,20 @@ static void add_estimate(struct buf *b, const struct row *row)
 	buf_addstr(b, ".</p>\n");
 }
 
+static void add_show_command(struct buf *b, const char *run, const char *cell)
+{
+	buf_addstr(b, "<code>kab show results/");
+	text_add_html(b, run);
+	buf_addstr(b, " &#39;");
+	text_add_html(b, cell);
+	buf_addstr(b, "&#39;</code>");
+}
+
 /* The row that opens below: samples by block. */
 static void add_samples(
 	struct buf *b, const struct report *r, const struct row *row, unsigned columns)
 {
-	struct blocks blocks = blocks_of(r->run, r->c->baseline, row->arm, row->cell, &row->metric);
+	struct blocks blocks = report_row_blocks(r, row);
 
 	buf_addf(b, "<tr class=\"more\"><td colspan=\"%u\">\n", columns);
 	add_estimate(b, row);
@@ -107,11 +116,12 @@ static void add_samples(
 	buf_addstr(b, "</th><th>its samples</th><th>effect</th></tr>\n");
 	for (size_t i = 0; i < blocks.n; i++)
 		add_block(b, r, row, &blocks.v[i]);
-	buf_addstr(b, "</table>\n<p class=\"soft\">The same and more: <code>kab show results/");
-	text_add_html(b, r->name);
-	buf_addstr(b, " &#39;");
-	text_add_html(b, row->cell);
-	buf_addstr(b, "&#39;</code>");
+	buf_addstr(b, "</table>\n<p class=\"soft\">The same and more: ");
+	add_show_command(b, r->name, row->cell);
+	if (r->other) {
+		buf_addstr(b, ", ");
+		add_show_command(b, r->other_name, row->cell);
+	}
 	buf_addstr(b, r->beside ? "; a value leads to its captures</p>" : "</p>");
 	buf_addstr(b, "</td></tr>\n");
 	blocks_free(&blocks);

@@ -162,6 +162,8 @@ int report_md(const struct report *r, const char *dir, struct buf *b, struct err
 		add_published(b, &r->published.v[i]);
 	buf_addstr(b, "## Reproduce\n\n```\n");
 	text_add_command(b, r->command, r->ncommand, 0, 100);
+	if (r->other)
+		text_add_command(b, r->other_command, r->nother_command, 0, 100);
 	buf_addstr(b, "```\n");
 	return 0;
 }

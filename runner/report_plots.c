@@ -56,8 +56,8 @@ static unsigned place_key(const struct report *r, double *x, double *y)
 	double at = KEY_LEFT;
 	unsigned line = 0;
 
-	for (size_t i = 0; i < r->m->narms; i++) {
-		double width = plot_text_width(r->m->arms[i].label) + 44;
+	for (size_t i = 0; i < r->narms; i++) {
+		double width = plot_text_width(r->arms[i].shown) + 44;
 
 		if (at > KEY_LEFT && at + width > PAGE_WIDTH) {
 			at = KEY_LEFT;
@@ -72,8 +72,8 @@ static unsigned place_key(const struct report *r, double *x, double *y)
 
 double plot_key_height(const struct report *r)
 {
-	double *xy = xcalloc(2 * r->m->narms, sizeof(*xy));
-	double height = KEY_LINE * place_key(r, xy, xy + r->m->narms);
+	double *xy = xcalloc(2 * r->narms, sizeof(*xy));
+	double height = KEY_LINE * place_key(r, xy, xy + r->narms);
 
 	free(xy);
 	return height;
@@ -81,19 +81,19 @@ double plot_key_height(const struct report *r)
 
 void plot_set_arms(struct plot *p, const struct report *r)
 {
-	double *xy = xcalloc(2 * r->m->narms, sizeof(*xy));
+	double *xy = xcalloc(2 * r->narms, sizeof(*xy));
 
-	place_key(r, xy, xy + r->m->narms);
-	plot_set_number(p, "arms", (double)r->m->narms);
+	place_key(r, xy, xy + r->narms);
+	plot_set_number(p, "arms", (double)r->narms);
 	plot_set_number(p, "key_height", plot_key_height(r));
-	buf_addf(&p->settings, "array arm[%zu]\narray key_x[%zu]\narray key_y[%zu]\n", r->m->narms,
-		r->m->narms, r->m->narms);
-	for (size_t i = 0; i < r->m->narms; i++) {
+	buf_addf(&p->settings, "array arm[%zu]\narray key_x[%zu]\narray key_y[%zu]\n", r->narms,
+		r->narms, r->narms);
+	for (size_t i = 0; i < r->narms; i++) {
 		__free_char char *name = xasprintf("arm[%zu]", i + 1);
 
-		plot_set_text(p, name, r->m->arms[i].label);
+		plot_set_text(p, name, r->arms[i].shown);
 		buf_addf(&p->settings, "key_x[%zu] = %g\nkey_y[%zu] = %g\n", i + 1, xy[i], i + 1,
-			xy[r->m->narms + i]);
+			xy[r->narms + i]);
 	}
 	free(xy);
 }
@@ -215,8 +215,7 @@ static void add_blocks(struct plot *p, const struct report *r, struct effect_row
 {
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct row *row = rows->v[i];
-		struct blocks b =
-			blocks_of(r->run, r->c->baseline, row->arm, row->cell, &row->metric);
+		struct blocks b = report_row_blocks(r, row);
 
 		for (size_t k = 0; k < b.n; k++) {
 			stretch(rows, b.v[k].effect);
@@ -312,8 +311,8 @@ static void plot_effects(struct report *r, const char *metric)
 	title = xasprintf("%s: %s%s", r->title, what,
 		metric && also_primary(r, metric) ? ", cells that are not primary" : "");
 	subtitle = xasprintf(
-		"Estimate and %g %% interval; rings: single blocks; band: within %g %% is \"same\"",
-		100 * (1 - r->c->alpha), r->c->threshold * 100);
+		"Estimate and %g %% interval; %sband: within %g %% is \"same\"",
+		100 * (1 - r->c->alpha), r->other ? "" : "rings: single blocks; ", r->c->threshold * 100);
 	p = plots_add(&r->plots, stem, "ratio", title, subtitle);
 	p->folded = metric != NULL;
 	add_estimates(p, &rows);
@@ -415,16 +414,15 @@ static void note_size(struct count_rows *rows, double v)
 static double arm_place(const struct report *r, size_t row, size_t arm)
 {
 	return (double)row +
-	       ((double)arm - (double)(r->m->narms - 1) / 2) * 0.72 / (double)r->m->narms;
+	       ((double)arm - (double)(r->narms - 1) / 2) * 0.72 / (double)r->narms;
 }
 
 static void add_count_points(struct plot *points, struct plot *rings, const struct report *r,
 	struct count_rows *rows, const struct metric *m)
 {
-	for (size_t i = 0; i < rows->n * r->m->narms; i++) {
-		size_t row = i / r->m->narms, arm = i % r->m->narms;
-		const char *label = r->m->arms[arm].label;
-		struct blocks b = blocks_of(r->run, label, label, rows->cells[row], m);
+	for (size_t i = 0; i < rows->n * r->narms; i++) {
+		size_t row = i / r->narms, arm = i % r->narms;
+		struct blocks b = blocks_of(&r->arms[arm], &r->arms[arm], rows->cells[row], m);
 		struct spread s = spread_of_blocks(&b, true);
 		double place = arm_place(r, row, arm);
 		char text[TEXT_NUMBER];
@@ -459,7 +457,7 @@ static void plot_count(
 			 *stem = xasprintf("counts-%s", m->name);
 	__free_char char *subtitle = count_subtitle(&rows, r->c->boot);
 	struct plot rings = {0};
-	double widest = 100, step = fmax(ROW_HEIGHT, 15 * (double)r->m->narms + 6);
+	double widest = 100, step = fmax(ROW_HEIGHT, 15 * (double)r->narms + 6);
 	struct plot *p = plots_add(&r->plots, stem, "counts", title, subtitle);
 
 	p->folded = !changed;

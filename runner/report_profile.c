@@ -106,6 +106,9 @@ static void add_table(struct buf *b, const json_t *table)
 
 static bool asked_for(const struct report *r, enum pass pass)
 {
+	/* The tables are of one run. */
+	if (r->other)
+		return false;
 	return pass == PASS_RECORD ? r->m->observers & OBSERVE_PERF_RECORD
 				   : r->m->tracepoints != NULL;
 }

@@ -90,15 +90,15 @@ static bool collect(const struct report *r, const char *cell, const char *metric
 {
 	bool any = false;
 
-	for (size_t a = 0; a < r->m->narms; a++) {
+	for (size_t a = 0; a < r->narms; a++) {
 		s[a] = (struct standing){NAN, NAN, NAN, false};
-		if (!strcmp(r->m->arms[a].label, r->c->baseline))
+		if (!strcmp(r->arms[a].shown, r->c->baseline))
 			s[a] = (struct standing){1, 1, 1, true};
 		for (size_t i = 0; i < r->c->nrows; i++) {
 			const struct row *row = &r->c->rows[i];
 
 			if (row->control || !row_tested(row) || strcmp(row->cell, cell) ||
-				strcmp(row->metric.name, metric) || strcmp(row->arm, r->m->arms[a].label))
+				strcmp(row->metric.name, metric) || strcmp(row->arm, r->arms[a].shown))
 				continue;
 			s[a] = standing_of(row);
 			any = true;
@@ -152,17 +152,17 @@ static double beside_next(const struct standing *s, size_t n, int a, bool best)
 /* "patched +3.1 %", "patched 12 x": the arm, and how far it is ahead; or "patched last -40.2 %", and how far behind. */
 static char *words_of(const struct report *r, const struct standing *s, int best)
 {
-	double lead = best < 0 ? 1 : beside_next(s, r->m->narms, best, true);
-	int last = best < 0 ? last_of(s, r->m->narms) : -1;
+	double lead = best < 0 ? 1 : beside_next(s, r->narms, best, true);
+	int last = best < 0 ? last_of(s, r->narms) : -1;
 
 	if (last >= 0)
-		return xasprintf("%s last %.1f %%", r->m->arms[last].label,
-			100 * (beside_next(s, r->m->narms, last, false) - 1));
+		return xasprintf("%s last %.1f %%", r->arms[last].shown,
+			100 * (beside_next(s, r->narms, last, false) - 1));
 	if (best < 0)
 		return xstrdup("-");
 	if (lead >= FAR_AHEAD)
-		return xasprintf("%s %.0f x", r->m->arms[best].label, lead);
-	return xasprintf("%s +%.1f %%", r->m->arms[best].label, 100 * (lead - 1));
+		return xasprintf("%s %.0f x", r->arms[best].shown, lead);
+	return xasprintf("%s +%.1f %%", r->arms[best].shown, 100 * (lead - 1));
 }
 
 static const struct cell *cell_on(const struct report *r, const struct line *l, size_t machine)
@@ -178,10 +178,10 @@ static void add_field(
 	struct plot *p, const struct report *r, size_t row, const struct line *l, size_t machine)
 {
 	const struct cell *cell = cell_on(r, l, machine);
-	struct standing *s = xcalloc(r->m->narms, sizeof(*s));
+	struct standing *s = xcalloc(r->narms, sizeof(*s));
 
 	if (cell && collect(r, cell->id, l->metric.name, s)) {
-		int best = best_of(s, r->m->narms);
+		int best = best_of(s, r->narms);
 		__free_char char *words = words_of(r, s, best);
 
 		plot_add_line(p, (double[]){(double)machine, (double)row, best}, 3, words);
@@ -229,7 +229,7 @@ void report_plot_winners(struct report *r)
 	struct plot *p;
 	double left;
 
-	if (r->m->narms < 3 || r->controls_only)
+	if (r->narms < 3 || r->controls_only)
 		return;
 	list = find_lines(r);
 	if (list.n) {

@@ -186,7 +186,7 @@ static void test_the_report_prints_them(void **state)
 	(void)state;
 	make_run(&m);
 	c = compare_runs(m.run, NULL, &opt, &err);
-	if (!c || report_write(m.run, c, NULL, &err))
+	if (!c || report_write(m.run, NULL, c, NULL, &err))
 		fail_msg("%s", err.text);
 	folder = xasprintf("%s/report", m.path);
 	md = fixture_read(folder, "report.md");

@@ -1170,6 +1170,9 @@ static void test_cover_letter_of_two_runs(void **state)
 	expect_words(text.data, "new against old: 1 regression, 0 improvements of 1");
 	expect_words(text.data, "\nold: the running kernel, Linux 6.1.1\nnew: the running kernel, Linux 6.1.2\n");
 	assert_int_equal(r.nother_command, r.ncommand);
+	assert_int_equal(r.narms, 2);
+	assert_true(r.arms[0].run == w->run && r.arms[1].run == w->other);
+	assert_true(!strcmp(r.arms[0].shown, "old") && !strcmp(r.arms[1].shown, "new"));
 	report_data_clear(&r);
 	buf_free(&text);
 }

@@ -347,7 +347,7 @@ static void test_findings_are_in_the_report(void **state)
 	assert_int_equal(store_update(s, patch, &err), 0);
 	json_decref(patch);
 	c = compare_runs(s, NULL, &opt, &err);
-	if (!c || report_write(s, c, NULL, &err))
+	if (!c || report_write(s, NULL, c, NULL, &err))
 		fail_msg("%s", err.text);
 	html = fixture_read(dir, "report.html");
 	md = fixture_read(dir, "report.md");

@@ -450,7 +450,7 @@ static void test_report_has_passes(void **state)
 	assert_non_null(c);
 	assert_int_equal(c->ok, 0);
 	assert_int_equal(c->warmups, 0);
-	if (report_write(s, c, NULL, &err))
+	if (report_write(s, NULL, c, NULL, &err))
 		fail_msg("%s", err.text);
 	html = fixture_read(dir, "report.html");
 	stacks = fixture_read(dir, "stacks/pipe.patched.folded");

@@ -52,7 +52,7 @@ static void write_report(const char *run, const char *out)
 	struct store *s = store_open(run, false, NULL, &err);
 	struct comparison *c = s ? compare_runs(s, NULL, &opt, &err) : NULL;
 
-	if (!c || report_write(s, c, out, &err))
+	if (!c || report_write(s, NULL, c, out, &err))
 		fail_msg("%s", err.text);
 	comparison_free(c);
 	store_close(s);
@@ -84,6 +84,15 @@ static void assert_lacks(const char *text, const char *part)
 
 	if (at)
 		fail_msg("'%s' is there: %.200s", part, at);
+}
+
+static size_t count_of(const char *text, const char *part)
+{
+	size_t n = 0;
+
+	for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+		n++;
+	return n;
 }
 
 static size_t size_of(const char *folder, const char *name)
@@ -459,6 +468,91 @@ static void test_numbers_lead_to_captures(void **state)
 	drop_report(&m);
 }
 
+/* Arms measured apart: the one report has the first run's baseline and the second run's arms, each from its own samples. */
+static void test_two_runs(void **state)
+{
+	static const struct report_effects more = {.factor = 6, .shootdowns = 3, .latency = true};
+	struct run_fixture f, g;
+	__free_char char *a = report_run(&f, small_matrix, &plain), *b = report_run(&g, small_matrix, &more);
+	__free_char char *name = xstrdup(strrchr(a, '/') + 1), *out = xasprintf("%s/report-against-%s", b, name);
+	__free_char char *html = NULL, *md = NULL, *counts = NULL, *latency = NULL;
+
+	(void)state;
+	assert_int_equal(cmd_report(4, (char *[]){"report", "-q", a, b, NULL}), KAB_OK);
+	html = fixture_read(out, "report.html");
+	assert_self_contained(html);
+	assert_has(html, "<h1>stock, patched against stock</h1>");
+	assert_has(html, strrchr(a, '/') + 1);
+	assert_has(html, strrchr(b, '/') + 1);
+	assert_has(html, "measured apart");
+	assert_lacks(html, "rings: single blocks");
+	assert_lacks(html, "published");
+	md = fixture_read(out, "report.md");
+	assert_int_equal(count_of(md, "\nkab run "), 2);
+	/* The key of a figure by arm, and three arms in its data: shootdowns of the first run's stock, and of the second's. */
+	counts = fixture_read(out, "counts-tlb_shootdowns_per_op.dat");
+	assert_has(counts, "\t0\t1\t1\t1\t");
+	assert_has(counts, "\n0\t1\t3\t3\t3\t");
+	assert_true(size_of(out, "counts-tlb_shootdowns_per_op.png") > 1000);
+	latency = fixture_read(out, "latency.dat");
+	assert_int_equal(count_of(latency, "\n\n\n"), 12);
+	fixture_drop(&f);
+	fixture_drop(&g);
+}
+
+static void test_blocks_of_two_runs(void **state)
+{
+	static const struct report_effects more = {.factor = 6, .shootdowns = 3};
+	struct compare_options opt = {0};
+	struct error err = {0};
+	struct run_fixture f, g;
+	__free_char char *a = report_run(&f, small_matrix, &plain), *b = report_run(&g, small_matrix, &more);
+	struct store *run = store_open(a, false, NULL, &err), *other = store_open(b, false, NULL, &err);
+	struct comparison *c = compare_runs(run, other, &opt, &err);
+	struct report r;
+	size_t seen = 0;
+
+	(void)state;
+	assert_int_equal(report_data_make(run, other, c, &r, &err), 0);
+	assert_int_equal(r.narms, 3);
+	assert_ptr_equal(report_baseline(&r), &r.arms[0]);
+	assert_true(r.arms[0].run == run && r.arms[1].run == other && r.arms[2].run == other);
+	for (size_t i = 0; i < c->nrows; i++) {
+		const struct row *row = &c->rows[i];
+		struct blocks blocks = report_row_blocks(&r, row);
+
+		if (!strcmp(row->cell, "localcpu") && !strcmp(row->metric.name, "ops_per_s")) {
+			double ratio = blocks.v[0].arm.median / blocks.v[0].base.median;
+
+			assert_int_equal(blocks.n, 8);
+			assert_true(isnan(blocks.v[0].effect));
+			assert_true(!strcmp(row->arm, "patched") ? ratio > 5 && ratio < 7 : ratio > 0.9 && ratio < 1.1);
+			seen++;
+		}
+		blocks_free(&blocks);
+	}
+	assert_int_equal(seen, 2);
+	report_data_clear(&r);
+	comparison_free(c);
+	store_close(run);
+	store_close(other);
+	fixture_drop(&f);
+	fixture_drop(&g);
+}
+
+static void test_bad_operands(void **state)
+{
+	struct run_fixture f;
+	__free_char char *run = report_run(&f, small_matrix, &plain), *gone = xasprintf("%s/gone", f.results);
+
+	(void)state;
+	assert_int_equal(cmd_report(4, (char *[]){"report", "-q", run, run, NULL}), KAB_USAGE);
+	assert_int_equal(cmd_report(5, (char *[]){"report", "-q", run, run, run, NULL}), KAB_USAGE);
+	assert_int_equal(cmd_report(4, (char *[]){"report", "-q", run, gone, NULL}), KAB_USAGE);
+	assert_int_equal(size_of(run, "report/report.html"), 0);
+	fixture_drop(&f);
+}
+
 /* Several series in one kernel: each has its section, with what it was published with. */
 static void test_each_series_has_its_section(void **state)
 {
@@ -796,7 +890,7 @@ static void test_gnuplot_missing(void **state)
 
 	(void)state;
 	setenv("PATH", "/nowhere", 1);
-	assert_int_equal(report_write(s, c, NULL, &err), -1);
+	assert_int_equal(report_write(s, NULL, c, NULL, &err), -1);
 	setenv("PATH", path, 1);
 	assert_int_equal(err.status, KAB_ENVIRONMENT);
 	assert_has(err.text, "gnuplot-nox");
@@ -818,7 +912,7 @@ static void test_no_place_to_write(void **state)
 	struct comparison *c = compare_runs(s, NULL, &opt, &err);
 
 	(void)state;
-	assert_int_equal(report_write(s, c, out, &err), -1);
+	assert_int_equal(report_write(s, NULL, c, out, &err), -1);
 	assert_has(err.text, "run.json");
 	comparison_free(c);
 	store_close(s);
@@ -843,6 +937,9 @@ int main(void)
 		cmocka_unit_test(test_the_last_is_told),
 		cmocka_unit_test(test_html),
 		cmocka_unit_test(test_numbers_lead_to_captures),
+		cmocka_unit_test(test_two_runs),
+		cmocka_unit_test(test_blocks_of_two_runs),
+		cmocka_unit_test(test_bad_operands),
 		cmocka_unit_test(test_each_series_has_its_section),
 		cmocka_unit_test(test_markdown),
 		cmocka_unit_test(test_cover_letter),

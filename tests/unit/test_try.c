@@ -679,7 +679,7 @@ static void test_reports_show_it(void **state)
 	assert_int_equal(store_update(run, patch, &err), 0);
 	json_decref(patch);
 	c = compare_runs(run, NULL, &(struct compare_options){}, &err);
-	if (!c || report_write(run, c, out, &err))
+	if (!c || report_write(run, NULL, c, out, &err))
 		fail_msg("%s", err.text);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		__free_char char *path = xasprintf("%s/%s", out, files[i]);

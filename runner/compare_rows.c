@@ -270,12 +270,30 @@ static bool is_control(const struct row_source *src, const struct arm *arm, cons
 	       params_equal(params_of(base, workload), params_of(arm, workload));
 }
 
+/* It is the one arm of its matrix; kab's own controls are none. */
+static bool is_alone(const struct matrix *m, const char *label)
+{
+	const struct arm *arm = matrix_arm(m, label);
+	size_t compared = 0;
+
+	for (size_t i = 0; i < m->narms; i++)
+		compared += m->arms[i].role == ARM_COMPARED;
+	return compared == 1 && arm && arm->role == ARM_COMPARED;
+}
+
 const char *row_shown_label(const struct store *apart, const struct matrix *m, const char *arm)
 {
 	const json_t *env = apart ? json_object_get(store_run(apart), "env") : NULL;
 	const char *label = json_string_value(json_object_get(env, "label"));
 
-	return label && m->narms == 1 ? label : arm;
+	return label && is_alone(m, arm) ? label : arm;
+}
+
+char *row_arm_name(const struct store *apart, const struct matrix *m, const char *arm, const char *baseline)
+{
+	const char *label = row_shown_label(apart, m, arm);
+
+	return xasprintf("%s%s", apart && !strcmp(label, baseline) ? "second run's " : "", label);
 }
 
 /* An arm that copies the matrix's baseline says nothing of another one, and may leave cells out. */
@@ -345,6 +363,7 @@ static const char *difference(const struct row_source *src, const struct cell *c
 static void add_meeting(struct comparison *c, const struct row_source *src, const struct cell *cell,
 	const struct arm *arm, struct drafts *to)
 {
+	__free_char char *name = row_arm_name(src->other, src->arms, arm->label, c->baseline);
 	struct meeting at = {
 		.workload = &src->plan->matrix->workloads[cell->workload],
 		.base = tallies_find(src->base, cell->id, src->baseline),
@@ -359,7 +378,7 @@ static void add_meeting(struct comparison *c, const struct row_source *src, cons
 		return;
 	}
 	at.cell_id = comparison_keep(c, cell->id);
-	at.arm_label = comparison_keep(c, row_shown_label(src->other, src->arms, arm->label));
+	at.arm_label = comparison_keep(c, name);
 	at.layout = arm->role == ARM_LAYOUT;
 	at.control = arm->role != ARM_COMPARED || is_control(src, arm, at.workload->name);
 	if (emptiness_of(at.base) == HAS_SAMPLES && emptiness_of(at.arm) == HAS_SAMPLES)

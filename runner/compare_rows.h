@@ -53,9 +53,14 @@ void drafts_make(struct comparison *c, const struct row_source *src, struct draf
 bool draft_estimate(const struct comparison *c, struct draft *d);
 
 /*
- * What to call @arm of the matrix @m: a local run of one arm goes by the name that the user gave to the kernel it ran
+ * What to call @arm of the matrix @m: a run of one arm goes by the name that the user gave to the kernel it ran
  * on. @apart: its run where two are compared, else NULL.
  */
 const char *row_shown_label(const struct store *apart, const struct matrix *m, const char *arm);
+/*
+ * The same of an arm that is compared with @baseline, as that is shown: "second run's stock" where both have one name.
+ * Caller frees.
+ */
+char *row_arm_name(const struct store *apart, const struct matrix *m, const char *arm, const char *baseline);
 
 #endif

@@ -352,7 +352,7 @@ static void fill_value(struct published_value *v, const struct params *words,
 	const char *metric = params_get(words, "metric"), *scale = params_get(words, "scale");
 	double factor = scale ? strtod(scale, NULL) : 1;
 	struct metric m = metric_find(metric ? metric : "ops_per_s");
-	const struct measured_arm side = {run, arm, arm};
+	const struct measured_arm side = {run, arm, NULL};
 
 	for (size_t i = 0; i < plan->ncells; i++) {
 		struct blocks b;

@@ -36,7 +36,7 @@ static int write_formats(const struct report *r, const char *dir, struct error *
 
 char *report_folder(const struct store *run, const struct store *other)
 {
-	const char *slash = strrchr(store_path(run), '/'), *name = slash && slash[1] ? slash + 1 : store_path(run);
+	__free_char char *name = report_run_name(run);
 
 	return other ? xasprintf("%s/report-against-%s", store_path(other), name) : xasprintf("%s/report", store_path(run));
 }

@@ -153,8 +153,7 @@ static void add_footnote(struct buf *b, const struct report *r)
 	__free_char char *method = report_method_line(r), *control = report_control_line(r);
 	__free_char char *how = xasprintf("%s. Samples: %zu ok, %zu failed, %zu skipped.", method,
 		r->c->ok, r->c->failed, r->c->skipped);
-	const char *cpu = report_text(r, "env", "cpu_model");
-	__free_char char *where = xasprintf("%s%s%s.", r->machine, *cpu ? ", on " : "", cpu);
+	__free_char char *cpu = report_cpu_models(r), *where = xasprintf("%s%s%s.", r->machine, *cpu ? ", on " : "", cpu);
 
 	report_arms(r, add_paragraph, b);
 	add_paragraph(b, where);

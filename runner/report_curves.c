@@ -121,7 +121,7 @@ static void add_arm(struct plot *p, const struct report *r, struct curves *list,
 		struct blocks b = {0};
 		struct spread s;
 
-		if (!same_but_cpus(r, curve->first, c))
+		if (!same_but_cpus(r, curve->first, c) || !report_has_cell(r, c->id))
 			continue;
 		b = blocks_of(arm, arm, c->id, &curve->metric);
 		s = spread_of_blocks(&b, true);
@@ -320,7 +320,7 @@ static bool has_latency(const struct report *r, const char *cell)
 	struct merged *m = xcalloc(1, sizeof(*m));
 	bool has = false;
 
-	for (size_t a = 0; a < r->narms && !has; a++)
+	for (size_t a = 0; a < r->narms && !has && report_has_cell(r, cell); a++)
 		has = merge_samples(m, &r->arms[a], cell, -1);
 	free(m);
 	return has;

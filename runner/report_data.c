@@ -300,7 +300,8 @@ static bool is_control_arm(const struct report *r, const char *label)
 	return some;
 }
 
-static void add_arm(struct report *r, const struct store *run, const char *label, const char *shown)
+/* Takes @shown. */
+static void add_arm(struct report *r, const struct store *run, const char *label, char *shown)
 {
 	r->arms = xrealloc_array(r->arms, r->narms + 1, sizeof(*r->arms));
 	r->arms[r->narms++] = (struct measured_arm){run, label, shown};
@@ -314,23 +315,31 @@ static bool has_rows(const struct report *r, const char *shown)
 	return false;
 }
 
-static void collect_arms(struct report *r, const struct comparison *c)
+static void add_others(struct report *r)
 {
-	const struct matrix *m = store_matrix(r->other ? r->other : r->run);
+	const struct matrix *m = store_matrix(r->other);
 
+	for (size_t i = 0; i < m->narms; i++) {
+		char *shown = row_arm_name(r->other, m, m->arms[i].label, r->c->baseline);
+
+		if (has_rows(r, shown))
+			add_arm(r, r->other, m->arms[i].label, shown);
+		else
+			free(shown);
+	}
+}
+
+static void collect_arms(struct report *r)
+{
 	for (size_t i = 0; i < r->m->narms; i++) {
 		const char *label = r->m->arms[i].label;
 		const char *shown = row_shown_label(r->other ? r->run : NULL, r->m, label);
 
-		if (!r->other || !strcmp(shown, c->baseline))
-			add_arm(r, r->run, label, shown);
+		if (!r->other || !strcmp(shown, r->c->baseline))
+			add_arm(r, r->run, label, xstrdup(shown));
 	}
-	for (size_t i = 0; r->other && i < m->narms; i++) {
-		const char *shown = row_shown_label(r->other, m, m->arms[i].label);
-
-		if (has_rows(r, shown))
-			add_arm(r, r->other, m->arms[i].label, shown);
-	}
+	if (r->other)
+		add_others(r);
 }
 
 const struct measured_arm *report_baseline(const struct report *r)
@@ -341,11 +350,23 @@ const struct measured_arm *report_baseline(const struct report *r)
 	return NULL;
 }
 
+bool report_row_is_of(const struct report *r, const struct row *row, const struct measured_arm *arm)
+{
+	return !strcmp(row->arm, arm->shown) && !(r->other && arm->run == r->run);
+}
+
+bool report_has_cell(const struct report *r, const char *cell)
+{
+	for (size_t i = 0; r->other && i < r->c->nrows; i++)
+		if (!strcmp(r->c->rows[i].cell, cell))
+			return true;
+	return !r->other;
+}
+
 struct blocks report_row_blocks(const struct report *r, const struct row *row)
 {
-	/* Arms of two runs may go by one name; the baseline is the first. */
-	for (size_t i = r->other ? 1 : 0; i < r->narms; i++)
-		if (!strcmp(r->arms[i].shown, row->arm))
+	for (size_t i = 0; i < r->narms; i++)
+		if (report_row_is_of(r, row, &r->arms[i]))
 			return blocks_of(report_baseline(r), &r->arms[i], row->cell, &row->metric);
 	return (struct blocks){0};
 }
@@ -354,19 +375,12 @@ static char *make_title(const struct report *r)
 {
 	struct buf b = {0};
 
-	if (r->other) {
-		for (size_t i = 1; i < r->narms; i++)
-			buf_addf(&b, "%s%s", i > 1 ? ", " : "", r->arms[i].shown);
-		buf_addf(&b, " against %s", r->c->baseline);
-		return b.data;
-	}
-	if (r->m->narms == 1)
+	if (r->narms == 1)
 		return xasprintf("%s alone", r->c->baseline);
-	for (size_t i = 0; i < r->m->narms; i++) {
-		const char *label = r->m->arms[i].label;
+	for (size_t i = 0; i < r->narms; i++) {
+		const char *label = r->arms[i].shown;
 
-		if (strcmp(label, r->c->baseline) &&
-			(r->controls_only || !is_control_arm(r, label)))
+		if (strcmp(label, r->c->baseline) && (r->controls_only || !is_control_arm(r, label)))
 			buf_addf(&b, "%s%s", b.len ? ", " : "", label);
 	}
 	if (!b.len)
@@ -394,7 +408,7 @@ void report_arms(const struct report *r, void (*tell)(struct buf *b, const char 
 		const json_t *made = store_arm(arm->run, arm->label);
 		__free_char char *line = made ? arm_line(arm->run, made, arm->shown) : NULL;
 
-		if (line && (r->other || r->controls_only || arm == report_baseline(r) || !is_control_arm(r, arm->shown)))
+		if (line && (r->controls_only || arm == report_baseline(r) || !is_control_arm(r, arm->shown)))
 			tell(b, line);
 	}
 }
@@ -404,15 +418,19 @@ static char *accelerators(const struct report *r)
 {
 	static const char *const known[] = {"TCG", "KVM"};
 	bool seen[ARRAY_SIZE(known)] = {false};
+	const struct store *runs[] = {r->run, r->other};
 	struct buf b = {0};
-	size_t n;
-	const struct sample *s = store_samples(r->run, &n);
 
-	for (size_t i = 0; i < n; i++) {
-		const char *a = json_string_value(json_object_get(s[i].env, "accelerator"));
+	for (size_t j = 0; j < ARRAY_SIZE(runs) && runs[j]; j++) {
+		size_t n;
+		const struct sample *s = store_samples(runs[j], &n);
 
-		for (size_t k = 0; a && k < ARRAY_SIZE(known); k++)
-			seen[k] |= !strcasecmp(a, known[k]);
+		for (size_t i = 0; i < n; i++) {
+			const char *a = json_string_value(json_object_get(s[i].env, "accelerator"));
+
+			for (size_t k = 0; a && k < ARRAY_SIZE(known); k++)
+				seen[k] |= !strcasecmp(a, known[k]);
+		}
 	}
 	buf_addstr(&b, "");
 	for (size_t k = 0; k < ARRAY_SIZE(known); k++)
@@ -472,6 +490,20 @@ static void describe_machine(struct report *r)
 	r->machine = b.data;
 }
 
+static const char *cpu_model(const struct store *run)
+{
+	const char *model = json_string_value(json_object_get(json_object_get(store_run(run), "env"), "cpu_model"));
+
+	return model ? model : "";
+}
+
+char *report_cpu_models(const struct report *r)
+{
+	const char *first = cpu_model(r->run), *second = r->other ? cpu_model(r->other) : first;
+
+	return xasprintf("%s%s%s", first, *second && strcmp(first, second) ? " and " : "", *second && strcmp(first, second) ? second : "");
+}
+
 static void add_word(struct report *r, char *word)
 {
 	r->command = xrealloc_array(r->command, r->ncommand + 1, sizeof(*r->command));
@@ -521,11 +553,12 @@ static void make_command(struct report *r)
 	}
 }
 
-static const char *name_of(const struct store *run)
+char *report_run_name(const struct store *run)
 {
-	const char *slash = strrchr(store_path(run), '/');
+	__free_char char *real = realpath(store_path(run), NULL);
+	const char *path = real ? real : store_path(run), *slash = strrchr(path, '/');
 
-	return slash && slash[1] ? slash + 1 : store_path(run);
+	return xstrdup(slash && slash[1] ? slash + 1 : path);
 }
 
 int report_data_make(const struct store *run, const struct store *other, const struct comparison *c, struct report *r,
@@ -534,9 +567,9 @@ int report_data_make(const struct store *run, const struct store *other, const s
 	struct plan_options opt = {.seed = 1}; /* the seed has no say in which cells there are */
 
 	*r = (struct report){.run = run, .other = other, .c = c, .m = store_matrix(run)};
-	r->name = name_of(run);
-	r->other_name = other ? name_of(other) : NULL;
-	collect_arms(r, c);
+	r->name = report_run_name(run);
+	r->other_name = other ? report_run_name(other) : NULL;
+	collect_arms(r);
 	r->plan = plan_make(r->m, &opt, err);
 	if (!r->plan)
 		return -1;
@@ -569,12 +602,16 @@ void report_data_clear(struct report *r)
 		free(r->other_command[i]);
 	free(r->other_command);
 	report_conditions_clear(r);
+	for (size_t i = 0; i < r->narms; i++)
+		free(r->arms[i].shown);
 	free(r->arms);
 	published_list_clear(&r->published);
 	along_clear(&r->along);
 	plots_clear(&r->plots);
 	if (r->plan)
 		plan_free(r->plan);
+	free(r->name);
+	free(r->other_name);
 	free(r->title);
 	free(r->machine);
 	free(r->corner);

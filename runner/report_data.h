@@ -39,7 +39,7 @@ struct blocks {
 struct measured_arm {
 	const struct store *run;
 	const char *label; /* its samples' */
-	const char *shown; /* what the comparison calls it */
+	char *shown; /* what the comparison calls it */
 };
 
 /*
@@ -83,8 +83,8 @@ struct report {
 	size_t narms;
 	const struct comparison *c;
 	const struct matrix *m;
-	const char *name;   /* of the run's folder; borrowed from the store */
-	const char *other_name; /* of the other's */
+	char *name;   /* of the run's folder */
+	char *other_name; /* of the other's; NULL */
 	char *title;	    /* "patched against stock"; "stock alone" */
 	char *machine;	    /* "vm executor under TCG, 1 to 8 vCPUs" */
 	char *corner;	    /* the same in a few words, for figures */
@@ -116,11 +116,19 @@ void report_conditions(struct report *r);
 void report_conditions_clear(struct report *r);
 
 const struct measured_arm *report_baseline(const struct report *r);
+/* It is the arm that @row compares. */
+bool report_row_is_of(const struct report *r, const struct row *row, const struct measured_arm *arm);
+/* Of two runs: some row is of @cell, which both have. Of one: true. */
+bool report_has_cell(const struct report *r, const char *cell);
 /* The blocks that @row was made of. */
 struct blocks report_row_blocks(const struct report *r, const struct row *row);
 
 /* A string of run.json by key, and by key of an object in it; "" if it is not there. */
 const char *report_text(const struct report *r, const char *object, const char *key);
+/* "AMD EPYC", or of two runs on two machines "AMD EPYC and Intel Xeon"; "" where run.json does not say. Caller frees. */
+char *report_cpu_models(const struct report *r);
+/* What the folder of @run is called, wherever it was opened from. Caller frees. */
+char *report_run_name(const struct store *run);
 /* The row is one of those that the run was made for: primary, and no control unless there is
  * nothing else. */
 bool report_is_main(const struct report *r, const struct row *row);

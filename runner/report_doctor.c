@@ -86,17 +86,38 @@ static void md_findings(struct buf *b, const json_t *findings, const char *of)
 	}
 }
 
+/* What is another a minute later says nothing of the machine. */
+static bool is_passing(const json_t *f)
+{
+	static const char *const passing[] = {"load", "memory", "disk"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(passing); i++)
+		if (!strcmp(text_at(f, "title"), passing[i]))
+			return true;
+	return false;
+}
+
+static bool same_machine(const json_t *a, const json_t *b)
+{
+	if (json_array_size(a) != json_array_size(b))
+		return false;
+	for (size_t i = 0; i < json_array_size(a); i++)
+		if (!is_passing(json_array_get(a, i)) && !json_equal(json_array_get(a, i), json_array_get(b, i)))
+			return false;
+	return true;
+}
+
 /* Of two runs that found the same, once. A run that was made before kab recorded findings has none. */
 static void add_findings(struct buf *b, const struct report *r,
 	void (*add)(struct buf *b, const json_t *findings, const char *of))
 {
 	const json_t *findings = json_object_get(store_run(r->run), "doctor");
-	const json_t *others = r->other ? json_object_get(store_run(r->other), "doctor") : NULL;
-	bool both = others && !json_equal(findings, others);
+	const json_t *others = r->other ? json_object_get(store_run(r->other), "doctor") : findings;
+	bool one = findings == others || same_machine(findings, others);
 
 	if (findings)
-		add(b, findings, both ? r->name : NULL);
-	if (both)
+		add(b, findings, one ? NULL : r->name);
+	if (others && !one)
 		add(b, others, r->other_name);
 }
 

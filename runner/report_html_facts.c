@@ -284,8 +284,17 @@ void html_environment(struct buf *b, const struct report *r)
 /* ---- bad samples -------------------------------------------------------------------------------
  */
 
+/* As the report calls it; an arm that it does not have goes by its own name. */
+static const char *shown_arm(const struct report *r, const struct store *run, const char *label)
+{
+	for (size_t i = 0; i < r->narms; i++)
+		if (r->arms[i].run == run && !strcmp(r->arms[i].label, label))
+			return r->arms[i].shown;
+	return label;
+}
+
 /* @folder: of the run, with a slash; "": beside the report. */
-static void add_bad_sample(struct buf *b, const struct sample *s, const char *folder)
+static void add_bad_sample(struct buf *b, const struct sample *s, const char *arm, const char *folder)
 {
 	__free_char char *console =
 		s->life ? xasprintf("%sboots/%u/life%u/console.log", folder, s->boot, s->life)
@@ -293,7 +302,7 @@ static void add_bad_sample(struct buf *b, const struct sample *s, const char *fo
 
 	buf_addstr(b, "<tr>");
 	add_field(b, "", s->cell);
-	add_field(b, "", s->arm);
+	add_field(b, "", arm);
 	add_field(b, s->status == SAMPLE_SKIPPED ? "verdict skipped" : "verdict failed",
 		sample_status_name(s->status));
 	add_field(b, "", s->reason ? s->reason : "");
@@ -312,14 +321,14 @@ static size_t count_bad(const struct store *run)
 	return bad;
 }
 
-static void add_bad_samples(struct buf *b, const struct store *run, const char *folder)
+static void add_bad_samples(struct buf *b, const struct report *r, const struct store *run, const char *folder)
 {
 	size_t n;
 	const struct sample *s = store_samples(run, &n);
 
 	for (size_t i = 0; i < n; i++)
 		if (s[i].status != SAMPLE_OK)
-			add_bad_sample(b, &s[i], folder);
+			add_bad_sample(b, &s[i], shown_arm(r, run, s[i].arm), folder);
 }
 
 void html_bad_samples(struct buf *b, const struct report *r)
@@ -339,10 +348,10 @@ void html_bad_samples(struct buf *b, const struct report *r)
 	if (r->other) {
 		__free_char char *folder = xasprintf("%s/", r->name), *other = xasprintf("%s/", r->other_name);
 
-		add_bad_samples(b, r->run, folder);
-		add_bad_samples(b, r->other, other);
+		add_bad_samples(b, r, r->run, folder);
+		add_bad_samples(b, r, r->other, other);
 	} else {
-		add_bad_samples(b, r->run, "");
+		add_bad_samples(b, r, r->run, "");
 	}
 	buf_addstr(b, "</table></div></details></section>\n");
 }
@@ -354,8 +363,9 @@ void html_method(struct buf *b, const struct report *r)
 {
 	const char *boot = r->c->boot;
 	__free_char char *unit = r->other ?
-		xasprintf("Two runs, measured apart: nothing that drifted between them cancels. The unit of replication is the %s "
-			  "(in a run of one %s the sample); each %s of an arm is compared with each of the baseline.", boot, boot, boot) :
+		xasprintf("Two runs, measured apart: nothing that drifted between them cancels. The unit of replication is the %s%s; "
+			  "each one of an arm is compared with each one of the baseline.", boot,
+			r->m->executor == EXECUTOR_LOCAL ? " (in a run of one visit the sample)" : "") :
 		xasprintf("The unit of replication is the %s. A block %ss every arm once, in an order "
 			  "drawn for it; samples of one %s make one value, and an arm is compared with the "
 			  "baseline within blocks, so that what drifts for both cancels. Where the arms of a "
@@ -369,15 +379,15 @@ void html_method(struct buf *b, const struct report *r)
 		"The effect of a rate or a time is arm / baseline, shown as a change in percent; "
 		"that of a count is the "
 		"difference in its own unit.",
-		r->other ? "Estimates are Hodges-Lehmann's; p and interval come from the ranks of both sides together (from Welch's t where there are too few)." :
+		r->other ? "Estimates are Hodges-Lehmann's; p and interval come from the ranks of both sides together (the interval from Welch's t where there are too few)." :
 			   "Estimates are Hodges-Lehmann's; p and interval come from the signed ranks of the blocks, with their exact "
 			   "distribution; ranks go up to the middle one, which all larger differences share (below six blocks the "
 			   "interval is Student's).",
 		"A change needs an adjusted p below alpha and an interval without \"no effect\" in "
 		"it. Where the whole interval "
-		"lies within the threshold the verdict is \"same\", even if such a small change is "
-		"significant, but not where two blocks or more are far off (three interquartile ranges) to one side and none to the other. All "
-		"else is \"unclear\".",
+		"lies within the threshold the verdict is \"same\", even if such a small change is significant. All else is \"unclear\".",
+		r->other ? NULL : "Two blocks or more that are far off (three interquartile ranges) to one side, and none to the other, are "
+				  "not \"same\" either.",
 		"Warm-up samples are recorded and not compared; outliers are kept, and counted; "
 		"failed samples are listed "
 		"above.",
@@ -393,6 +403,8 @@ void html_method(struct buf *b, const struct report *r)
 	buf_addf(b, "; the smallest adjusted p that this run can reach is %.2g%s.</p>\n<ul>\n",
 		r->c->p_floor, r->c->p_floor > r->c->alpha ? ", so that it cannot decide" : "");
 	for (size_t i = 0; i < ARRAY_SIZE(notes); i++) {
+		if (!notes[i])
+			continue;
 		buf_addstr(b, "<li>");
 		text_add_html(b, notes[i]);
 		buf_addstr(b, "</li>\n");

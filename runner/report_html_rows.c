@@ -57,7 +57,9 @@ static void add_block(
 	buf_addf(b, "<tr><td class=\"n\">%u</td>", v->block);
 	add_readings(b, r, &v->base, row->metric.unit);
 	add_readings(b, r, &v->arm, row->metric.unit);
-	buf_addf(b, "<td class=\"n\">%s</td></tr>\n", text_effect(text, row, v->effect));
+	if (!r->other)
+		buf_addf(b, "<td class=\"n\">%s</td>", text_effect(text, row, v->effect));
+	buf_addstr(b, "</tr>\n");
 }
 
 static void add_estimate(struct buf *b, const struct row *row)
@@ -113,7 +115,7 @@ static void add_samples(
 	text_add_html(b, r->c->baseline);
 	buf_addstr(b, "</th><th>its samples</th><th>");
 	text_add_html(b, row->arm);
-	buf_addstr(b, "</th><th>its samples</th><th>effect</th></tr>\n");
+	buf_addstr(b, r->other ? "</th><th>its samples</th></tr>\n" : "</th><th>its samples</th><th>effect</th></tr>\n");
 	for (size_t i = 0; i < blocks.n; i++)
 		add_block(b, r, row, &blocks.v[i]);
 	buf_addstr(b, "</table>\n<p class=\"soft\">The same and more: ");

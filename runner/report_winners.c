@@ -92,13 +92,13 @@ static bool collect(const struct report *r, const char *cell, const char *metric
 
 	for (size_t a = 0; a < r->narms; a++) {
 		s[a] = (struct standing){NAN, NAN, NAN, false};
-		if (!strcmp(r->arms[a].shown, r->c->baseline))
+		if (&r->arms[a] == report_baseline(r))
 			s[a] = (struct standing){1, 1, 1, true};
 		for (size_t i = 0; i < r->c->nrows; i++) {
 			const struct row *row = &r->c->rows[i];
 
 			if (row->control || !row_tested(row) || strcmp(row->cell, cell) ||
-				strcmp(row->metric.name, metric) || strcmp(row->arm, r->arms[a].shown))
+				strcmp(row->metric.name, metric) || !report_row_is_of(r, row, &r->arms[a]))
 				continue;
 			s[a] = standing_of(row);
 			any = true;

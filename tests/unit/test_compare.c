@@ -1151,6 +1151,20 @@ static void test_two_local_runs(void **state)
 	assert_int_equal(comparison_status(c), KAB_REGRESSION);
 }
 
+/* kab's own controls do not make a matrix one of several arms, whose names would then be those in it. */
+static void test_two_local_runs_with_controls(void **state)
+{
+	struct synth *a = SYNTH(LOCAL("old") "aa: true\n" BLOCKS(8) PIPE, {NULL, NULL, "ops_per_s", 1000, QUIET});
+	struct synth *b = SYNTH(LOCAL("new") "aa: true\n" BLOCKS(8) PIPE, {NULL, NULL, "ops_per_s", 800, QUIET});
+	const struct comparison *c;
+
+	a->host = "{\"label\": \"old\"}";
+	b->host = "{\"label\": \"new\"}";
+	c = compare_two(*state, a, b);
+	assert_string_equal(c->baseline, "old");
+	assert_int_equal(find_row(c, "pipe", "new", "ops_per_s")->verdict, VERDICT_REGRESSION);
+}
+
 /* The one report of two runs: whose kernels they are, and both commands. */
 static void test_cover_letter_of_two_runs(void **state)
 {
@@ -1195,7 +1209,7 @@ static void test_two_local_runs_of_one_visit(void **state)
 	struct synth *a = SYNTH(first, {NULL, NULL, "ops_per_s", 1000, QUIET});
 	struct synth *b = SYNTH(second, {NULL, NULL, "ops_per_s", 1200, QUIET});
 	const struct comparison *c = compare_two(*state, a, b);
-	const struct row *r = find_row(c, "pipe", "here", "ops_per_s");
+	const struct row *r = find_row(c, "pipe", "second run's here", "ops_per_s");
 
 	assert_int_equal(r->e.blocks, 12);
 	assert_int_equal(r->verdict, VERDICT_IMPROVEMENT);
@@ -1234,7 +1248,7 @@ static void test_two_runs_of_different_cells(void **state)
 	assert_true(warned(c, "pipe is not the same in the two runs, which differ in \"mode\""));
 	for (size_t i = 0; i < c->nrows; i++)
 		assert_string_equal(c->rows[i].cell, "messaging");
-	assert_int_equal(find_row(c, "messaging", "here", "ops_per_s")->verdict, VERDICT_REGRESSION);
+	assert_int_equal(find_row(c, "messaging", "second run's here", "ops_per_s")->verdict, VERDICT_REGRESSION);
 }
 
 /* Instructions are no times. */
@@ -1409,6 +1423,7 @@ int main(void)
 		T(test_outliers_of_the_baseline_count_once),
 		T(test_one_arm_has_nothing_to_compare),
 		T(test_two_local_runs),
+		T(test_two_local_runs_with_controls),
 		T(test_cover_letter_of_two_runs),
 		T(test_two_local_runs_of_one_visit),
 		T(test_two_runs_without_a_common_cell),

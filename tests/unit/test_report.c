@@ -475,16 +475,19 @@ static void test_two_runs(void **state)
 	struct run_fixture f, g;
 	__free_char char *a = report_run(&f, small_matrix, &plain), *b = report_run(&g, small_matrix, &more);
 	__free_char char *name = xstrdup(strrchr(a, '/') + 1), *out = xasprintf("%s/report-against-%s", b, name);
-	__free_char char *html = NULL, *md = NULL, *counts = NULL, *latency = NULL;
+	__free_char char *html = NULL, *md = NULL, *counts = NULL, *latency = NULL, *winners = NULL;
 
 	(void)state;
 	assert_int_equal(cmd_report(4, (char *[]){"report", "-q", a, b, NULL}), KAB_OK);
 	html = fixture_read(out, "report.html");
 	assert_self_contained(html);
-	assert_has(html, "<h1>stock, patched against stock</h1>");
+	/* The second run's stock is the first one's kernel again: a control. */
+	assert_has(html, "<h1>patched against stock</h1>");
+	assert_has(html, "<h3>stock (baseline)</h3>");
+	assert_has(html, "<h3>second run&#39;s stock</h3>");
 	assert_has(html, strrchr(a, '/') + 1);
 	assert_has(html, strrchr(b, '/') + 1);
-	assert_has(html, "measured apart");
+	assert_has(html, "nothing that drifted between them cancels");
 	assert_lacks(html, "rings: single blocks");
 	assert_lacks(html, "published");
 	md = fixture_read(out, "report.md");
@@ -496,6 +499,45 @@ static void test_two_runs(void **state)
 	assert_true(size_of(out, "counts-tlb_shootdowns_per_op.png") > 1000);
 	latency = fixture_read(out, "latency.dat");
 	assert_int_equal(count_of(latency, "\n\n\n"), 12);
+	winners = fixture_read(out, "winners.dat");
+	assert_has(winners, "patched +49");
+	fixture_drop(&f);
+	fixture_drop(&g);
+}
+
+/* A control of the baseline's name is no rival of it; and what the comparison leaves out is not drawn, failed samples by name. */
+static void test_two_runs_that_differ(void **state)
+{
+	static const char other_matrix[] = "base: {package: linux-source-6.1}\nbaseline: stock\n"
+					   "arms:\n  stock: {series: ['vm-local-cpu:1']}\n  patched: {series: [vm-local-cpu]}\n"
+					   "executor: {vm: {cpus: 2, nodes: 1, memory: 512M}}\nblocks: 8\nsamples: 2\nseed: 7\n"
+					   "workloads:\n  - {name: localcpu}\n  - {name: pipe, mode: thread}\n";
+	static const struct report_effects less = {.factor = 0.5, .latency = true};
+	struct run_fixture f, g;
+	__free_char char *a = report_run(&f, small_matrix, &plain), *b = report_run(&g, other_matrix, &less);
+	__free_char char *out = xasprintf("%s/both", b), *winners = NULL, *latency = NULL, *html = NULL;
+	struct sample s = fixture_sample(&g, 0, 0);
+	struct store *store = store_open(b, true, NULL, NULL);
+
+	(void)state;
+	free(s.id);
+	s.id = xstrdup("b000.lost");
+	s.status = SAMPLE_FAILED;
+	free(s.arm);
+	s.arm = xstrdup("stock");
+	s.reason = xstrdup("it was lost");
+	assert_int_equal(store_append(store, &s, NULL), 0);
+	sample_clear(&s);
+	store_close(store);
+	assert_int_equal(cmd_report(6, (char *[]){"report", "-q", "--out", out, a, b, NULL}), KAB_OK);
+	winners = fixture_read(out, "winners.dat");
+	assert_has(winners, "stock +");
+	latency = fixture_read(out, "latency.gp");
+	assert_has(latency, "localcpu");
+	assert_lacks(latency, "pipe");
+	html = fixture_read(out, "report.html");
+	assert_has(html, "differ in &quot;mode&quot;");
+	assert_has(html, "<td>second run&#39;s stock</td><td class=\"verdict failed\">");
 	fixture_drop(&f);
 	fixture_drop(&g);
 }
@@ -544,12 +586,14 @@ static void test_bad_operands(void **state)
 {
 	struct run_fixture f;
 	__free_char char *run = report_run(&f, small_matrix, &plain), *gone = xasprintf("%s/gone", f.results);
+	__free_char char *against = xasprintf("report-against-%s/report.html", strrchr(run, '/') + 1);
 
 	(void)state;
 	assert_int_equal(cmd_report(4, (char *[]){"report", "-q", run, run, NULL}), KAB_USAGE);
 	assert_int_equal(cmd_report(5, (char *[]){"report", "-q", run, run, run, NULL}), KAB_USAGE);
 	assert_int_equal(cmd_report(4, (char *[]){"report", "-q", run, gone, NULL}), KAB_USAGE);
 	assert_int_equal(size_of(run, "report/report.html"), 0);
+	assert_int_equal(size_of(run, against), 0);
 	fixture_drop(&f);
 }
 
@@ -938,6 +982,7 @@ int main(void)
 		cmocka_unit_test(test_html),
 		cmocka_unit_test(test_numbers_lead_to_captures),
 		cmocka_unit_test(test_two_runs),
+		cmocka_unit_test(test_two_runs_that_differ),
 		cmocka_unit_test(test_blocks_of_two_runs),
 		cmocka_unit_test(test_bad_operands),
 		cmocka_unit_test(test_each_series_has_its_section),

@@ -309,7 +309,7 @@ static bool any_value(json_t *facts, const char *key, const char *value)
 static const char exact_time[] =
 	"Exact mode: times are counted instructions of one CPU; caches, memory and parallel work "
 	"do not show in them. Another kernel has other addresses, in each of its boots: that alone has been seen to move "
-	"figures by 0.3 % (layout: true in the matrix measures it).";
+	"figures by 0.2 % (layout: true in the matrix measures it).";
 static const char exact_sum[] =
 	"Exact mode with several CPUs: they run one at a time, in turns, so that time is the sum "
 	"over all of them, idle ones left out: no speed-up, hardly any contention. Costs and "

@@ -416,9 +416,18 @@ static int take_turn(struct run *r, struct member *m, size_t cell, struct error 
 }
 
 /*
- * Arms may lack cells, but have the others in the same order: that of the boot that has most. Every
- * other time that a cell has its turn, the arms do in reverse.
+ * Which of @n arms goes as number @k in the turn @turn of a cell. Two change places from turn to turn. Of more, each turn is a
+ * row of a square of Williams (1949), in which each goes at each place once: 0 1 n-1 2 n-2 ..., one further each turn. So
+ * no guest runs twice in a row, which makes it 1.5 to 4 % faster (docs/trust.md): to and fro gave that to the outer ones alone.
  */
+static size_t place(size_t turn, size_t k, size_t n)
+{
+	if (n < 3)
+		return turn & 1 ? n - 1 - k : k;
+	return (turn + (k & 1 ? (k + 1) / 2 : n - k / 2)) % n;
+}
+
+/* Arms may lack cells, but have the others in the same order: that of the boot that has most. */
 static int take_turns(struct run *r, struct member *m, size_t n, struct error *err)
 {
 	unsigned *rounds = xcalloc(r->plan->ncells, sizeof(*rounds));
@@ -430,10 +439,10 @@ static int take_turns(struct run *r, struct member *m, size_t n, struct error *e
 			guide = m[i].st->boot;
 	for (size_t i = 0; i < guide->nsamples && !ret; i++) {
 		size_t cell = guide->samples[i].cell;
-		bool reverse = rounds[cell]++ & 1;
+		unsigned turn = rounds[cell]++;
 
 		for (size_t k = 0; k < n && !ret; k++)
-			ret = take_turn(r, &m[reverse ? n - 1 - k : k], cell, err);
+			ret = take_turn(r, &m[place(turn, k, n)], cell, err);
 	}
 	free(rounds);
 	return ret;

@@ -195,10 +195,12 @@ static int teardown(void **state)
 	return 0;
 }
 
+#define MOST_ARMS 6
+
 /* One session: opens @path (NULL: a new run; its path goes there) and runs what is missing. */
 static int session(struct run_fixture *f, char **path, struct error *err)
 {
-	struct run_arm arms[] = {{.arm = &f->matrix->arms[0]}, {.arm = &f->matrix->arms[1]}};
+	struct run_arm arms[MOST_ARMS] = {};
 	struct run r = {
 		.plan = f->plan,
 		.ops = script.together ? &side_by_side : &script_executor,
@@ -207,6 +209,8 @@ static int session(struct run_fixture *f, char **path, struct error *err)
 	};
 	int ret;
 
+	for (size_t i = 0; i < f->matrix->narms; i++)
+		arms[i].arm = &f->matrix->arms[i];
 	r.store = *path ? store_open(*path, true, NULL, err)
 			: store_create(f->results, f->plan, NULL, NULL, NULL, err);
 	if (!r.store)
@@ -331,6 +335,57 @@ static void test_arms_of_a_block_take_turns(void **state)
 	assert_int_equal(script.most_up, 2);
 	assert_int_equal(script.up, 0);
 	check_complete(f, path, 0);
+}
+
+/* Of a journal: the arm that the job on the line @line is of, "" if it is none. */
+static const char *arm_of(const char *line, char arm[16])
+{
+	return sscanf(line, "b%*u.%15[^.].m0.s", arm) == 1 ? arm : "";
+}
+
+/* With more arms than two, none runs twice in a row, and each is at each place as often as the others. */
+static void check_places(unsigned narms)
+{
+	static const char *const labels[] = {"stock", "a1", "a2", "a3", "a4", "a5"};
+	struct run_fixture f;
+	struct buf matrix = {};
+	struct error err = {};
+	__free_char char *path = NULL;
+	unsigned at[MOST_ARMS][MOST_ARMS] = {}, n = 0;
+	char before[16] = "";
+
+	buf_addstr(&matrix, "base: {package: linux-source-6.1}\nbaseline: stock\narms: {stock: {}");
+	for (unsigned i = 1; i < narms; i++)
+		buf_addf(&matrix, ", %s: {}", labels[i]);
+	buf_addf(&matrix, "}\nexecutor: {vm: {cpus: 1, memory: 256M}}\ntogether: true\nblocks: 1\nsamples: %u\nwarmup: 0\nseed: 3\n"
+		"workloads: [{name: pipe, ops: 1}]\n", 2 * narms);
+	fixture_make(&f, matrix.data);
+	script = (struct script){.interrupt_after = -1, .together = true};
+	assert_int_equal(session(&f, &path, &err), 0);
+	for (char *line = strtok(script.journal.data, "\n"); line; line = strtok(NULL, "\n")) {
+		char arm[16];
+
+		if (!*arm_of(line, arm))
+			continue;
+		assert_string_not_equal(arm, before);
+		memcpy(before, arm, sizeof(before));
+		for (unsigned i = 0; i < narms; i++)
+			at[i][n % narms] += !strcmp(labels[i], arm);
+		n++;
+	}
+	assert_int_equal(n, 2 * narms * narms);
+	for (unsigned i = 0; i < narms * narms; i++)
+		assert_int_equal(at[i / narms][i % narms], 2);
+	buf_free(&script.journal);
+	buf_free(&matrix);
+	fixture_drop(&f);
+}
+
+static void test_no_arm_goes_twice_in_a_row(void **state)
+{
+	(void)state;
+	for (unsigned narms = 3; narms <= MOST_ARMS; narms++)
+		check_places(narms);
 }
 
 static void test_one_by_one_where_the_matrix_says_so(void **state)
@@ -973,6 +1028,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_plan_is_carried_out_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_arms_of_a_block_take_turns, setup, teardown),
+		cmocka_unit_test(test_no_arm_goes_twice_in_a_row),
 		cmocka_unit_test_setup_teardown(
 			test_one_by_one_where_the_matrix_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(

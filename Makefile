@@ -35,7 +35,7 @@ PACKAGES_TEST = libcmocka-dev mandoc cppcheck bsdextrautils spin
 # "make fuzz" alone adds these: gcc has no libFuzzer.
 PACKAGES_FUZZ = clang libclang-rt-dev
 # Installed where the archive offers them: without, a test or two are skipped, and say so.
-PACKAGES_OFFERED = linux-source-6.12 gcc-aarch64-linux-gnu
+PACKAGES_OFFERED = linux-source-6.12 gcc-aarch64-linux-gnu libcap-dev libnuma-dev
 PACKAGES = $(PACKAGES_BUILD) $(PACKAGES_KERNEL) $(PACKAGES_RUN) $(PACKAGES_TEST)
 
 # ---- programs -----------------------------------------------------------------------------------
